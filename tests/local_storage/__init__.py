@@ -1,0 +1,1 @@
+"""Reading what browsers stored: pure functions, no database."""
