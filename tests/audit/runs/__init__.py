@@ -1,0 +1,1 @@
+"""The engine on the real PostgreSQL: existing rows, claims, interruption, the command."""
