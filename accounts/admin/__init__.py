@@ -1,0 +1,5 @@
+"""The admin of people: accounts, profiles and goals, and the person's page to which each room adds its panels."""
+
+from accounts.admin import person_panels, profiles, users
+
+__all__ = ["person_panels", "profiles", "users"]
