@@ -9,7 +9,7 @@ ARGS ?=
 export PYTHON PORT SERVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint bench lock stop clean \
+.PHONY: help docs install install-dev demo test lint bench lock stop clean \
         lint-style lint-format lint-types lint-imports lint-migrations lint-deploy lint-packages
 
 help: ## list the commands
@@ -63,6 +63,9 @@ lint-deploy: install-dev
 lint-packages: install-dev
 	@echo "pip-audit"
 	@.ci/audit
+
+docs: install-dev ## write the pages that are made from tables (docs/cleaning-rules.md)
+	@$(PYTHON_BIN) -m audit.local_storage.rules_page > docs/cleaning-rules.md
 
 lock: install-dev ## resolve requirements*.txt again into the lock files
 	@.ci/lock
