@@ -14,6 +14,8 @@ from audit.local_storage.values import Note
 Kind = Literal["meal", "favorite", "profile", "preferences"]
 KINDS: tuple[Kind, ...] = ("meal", "favorite", "profile", "preferences")
 RAW_LIMIT = 65_536
+REPAIRED = "repaired"
+"""The note of an item that was read from a repair; its value is the raw text of what the bytes hold."""
 
 
 class MealContent(NamedTuple):
@@ -83,6 +85,25 @@ class Container(msgspec.Struct, gc=False, frozen=True):
     kind: Kind
 
 
+class PlainMeals(msgspec.Struct, gc=False):
+    """A whole array of meals in the canonical form, each with an id of its own: kept as columns, since nearly all meals of nearly all people
+    come so, and an object for each costs more than reading it."""
+
+    container: Container
+    snapshot: int
+    rank: int
+    contents: list[MealContent]
+    ids: list[str]
+
+    def entries(self) -> list[Entry]:
+        """The same meals one by one, for whoever has to look closer."""
+        both = zip(self.contents, self.ids, strict=True)
+        return [
+            Entry(content, legacy_id, self.snapshot, self.rank, self.container, index)
+            for index, (content, legacy_id) in enumerate(both)
+        ]
+
+
 class Settings(msgspec.Struct):
     """One readable profile or preferences item: what it answers, and which of its values are the browser's defaults."""
 
@@ -125,7 +146,9 @@ def changes_of(raw: Any, notes: tuple[Note, ...]) -> list[dict[str, Any]]:
     """The notes of an item with the raw value of each field, as kept in `migration_outcomes.changes`."""
     fields = raw if type(raw) is dict else {}
     return [
-        {
+        {"field": "", "reason": REPAIRED, "raw": note.value, "value": raw_text(raw)}
+        if note.code == REPAIRED
+        else {
             "field": note.field,
             "reason": note.code,
             "raw": raw_text(fields[note.field]) if note.field in fields else "",

@@ -127,12 +127,13 @@ def _resolve(group: list[Entry], likeness: Likeness, in_run: Collection[int]) ->
         winner, copies = _within_snapshot([entry for entry in ordered if entry.snapshot == position])
         winners.append(winner)
         losers.extend(copies)
-    content = winners[-1].content
-    same = [winner for winner in winners if winner.content == content]
+    contents = _contents(winners)
+    content = contents[-1]
+    same = [winner for winner, its_content in zip(winners, contents, strict=True) if its_content == content]
     representative = next((winner for winner in same if winner.snapshot in in_run), None)
     losers.extend(
-        Loser(winner, "duplicate", "copy") if winner.content == content else Loser(winner, "superseded", "older_copy")
-        for winner in winners
+        Loser(winner, "duplicate", "copy") if its_content == content else Loser(winner, "superseded", "older_copy")
+        for winner, its_content in zip(winners, contents, strict=True)
         if winner is not representative
     )
     legacy_ids = tuple(dict.fromkeys(entry.legacy_id for entry in ordered if entry.legacy_id is not None))
@@ -145,6 +146,28 @@ def _resolve(group: list[Entry], likeness: Likeness, in_run: Collection[int]) ->
         [loser for loser in losers if loser.entry.snapshot in in_run],
         legacy_ids,
     )
+
+
+def _contents(winners: list[Entry]) -> list[Any]:
+    """What the copies kept of each snapshot say, oldest first, to be compared with one another.
+
+    When a favourite was made is content only where the browser said it. A copy that did not is given the instant that the latest of the others
+    said, and where none did, the one that was supposed for the earliest: a second browser that knows as little is no other favourite.
+    """
+    if not isinstance(winners[0].content, FavoriteContent):
+        return [winner.content for winner in winners]
+    said = [winner for winner in winners if _says_creation(winner)]
+    created = (said[-1] if said else winners[0]).content.created
+    return [
+        winner.content if _says_creation(winner) else winner.content._replace(created=created) for winner in winners
+    ]
+
+
+def _says_creation(entry: Entry) -> bool:
+    """Whether a favourite says itself when it was made, in a form that can be read."""
+    return entry.raw.get("createdAt") is not None and ("createdAt", "date_left_out") not in {
+        (note.field, note.code) for note in entry.notes
+    }
 
 
 def _within_snapshot(copies: list[Entry]) -> tuple[Entry, list[Loser]]:
@@ -189,6 +212,7 @@ def _said(entry: Entry) -> dict[str, Any]:
         if value is not None
         and value != ()
         and (column not in _FIELDS or raw.get(_FIELDS[column]) not in (None, "", []))
+        and (column != "created" or _says_creation(entry))
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from audit.local_storage.decode import Unreadable
-from audit.local_storage.items import ItemOutcome, Kind, Settings, changes_of, distinct, raw_text
+from audit.local_storage.items import ItemOutcome, Kind, PlainMeals, Settings, changes_of, distinct, raw_text
 from audit.local_storage.merge import Merged, favorite_likeness, meal_likeness, merge
-from audit.local_storage.read import ReadSnapshot, SnapshotReader, SnapshotSource
+from audit.local_storage.read import ReadSnapshot, Repairs, SnapshotReader, SnapshotSource
 from audit.local_storage.settings import GOAL_COLUMNS, MARKED_DEFAULTS
 
 BEGINNING = date(2000, 1, 1)
@@ -40,7 +40,7 @@ class WantedSettings(msgspec.Struct):
 class Person(msgspec.Struct):
     """What the snapshots of one person come to."""
 
-    meals: list[Merged]
+    merged_meals: list[Merged]
     favorites: list[Merged]
     profile: WantedSettings
     preferences: WantedSettings
@@ -52,12 +52,37 @@ class Person(msgspec.Struct):
     found: dict[int, Counter[Kind]]
     """Position of a run's snapshot → items found, by kind."""
     reports: dict[int, dict[str, Any]]
+    plain: PlainMeals | None = None
+    """All meals, instead of `merged_meals`: those of the person's only snapshot, all different."""
+
+    @property
+    def meals(self) -> list[Merged]:
+        """All meals, one by one."""
+        if self.plain is not None:
+            self.merged_meals = merge(self.plain.entries(), meal_likeness, (self.plain.snapshot,))
+            self.plain = None
+        return self.merged_meals
 
 
-def read_person(sources: list[SnapshotSource], in_run: Collection[int]) -> Person:
-    """Reads all snapshots of a person, in order of (captured_at, sha256); `in_run` are the positions that the run is to account for."""
-    read = [_read(source, position) for position, source in enumerate(sources)]
-    meals = merge([entry for one in read for entry in one.meals], meal_likeness, in_run)
+def read_person(
+    sources: list[SnapshotSource],
+    in_run: Collection[int],
+    poisoned: Collection[int] = frozenset(),
+    repairs: Mapping[int, Repairs] | None = None,
+) -> Person:
+    """Reads all snapshots of a person, in order of (captured_at, sha256); `in_run` are the positions that the run is to account for.
+
+    Of those in `poisoned` nothing is read: an error was met that they alone cause, so they are quarantined whole. `repairs`: snapshot id →
+    what stands for its items.
+    """
+    read = [
+        _set_aside(position, "poison_snapshot")
+        if position in poisoned
+        else _read(source, position, repairs.get(source.id) if repairs else None)
+        for position, source in enumerate(sources)
+    ]
+    plain = _all_plain(read) if in_run else None
+    meals = [] if plain else merge([entry for one in read for entry in one.meals], meal_likeness, in_run)
     favorites = merge([entry for one in read for entry in one.favorites], favorite_likeness, in_run)
     settings = [entry for one in read for entry in one.settings]
     outcomes = [outcome for position in in_run for outcome in read[position].settled]
@@ -71,26 +96,33 @@ def read_person(sources: list[SnapshotSource], in_run: Collection[int]) -> Perso
         outcomes,
         {position: read[position].found for position in in_run},
         {position: read[position].report for position in in_run},
+        plain,
     )
 
 
-def _read(source: SnapshotSource, position: int) -> ReadSnapshot:
+def _all_plain(read: list[ReadSnapshot]) -> PlainMeals | None:
+    """The meals of somebody with a single snapshot in which no two are the same: there is nothing to merge."""
+    plain = read[0].plain if len(read) == 1 else None
+    if plain is None or len({meal_likeness(content) for content in plain.contents}) != len(plain.contents):
+        return None
+    return plain
+
+
+def _read(source: SnapshotSource, position: int, repairs: Repairs | None) -> ReadSnapshot:
     try:
-        return SnapshotReader(source, position).read()
+        return SnapshotReader(source, position, repairs).read()
     except Unreadable as problem:
-        result = ReadSnapshot(report={"unreadable": problem.code})
-        result.found["meal"] = 1
-        result.settled.append(
-            ItemOutcome(
-                position,
-                "meal",
-                "",
-                "quarantined",
-                ("unreadable_snapshot",),
-                raw_text("(the bytes are in the snapshot)"),
-            )
-        )
-        return result
+        return _set_aside(position, problem.code)
+
+
+def _set_aside(position: int, problem: str) -> ReadSnapshot:
+    code = "poison_snapshot" if problem == "poison_snapshot" else "unreadable_snapshot"
+    result = ReadSnapshot(report={"unreadable": problem})
+    result.found["meal"] = 1
+    result.settled.append(
+        ItemOutcome(position, "meal", "", "quarantined", (code,), raw_text("(the bytes are in the snapshot)"))
+    )
+    return result
 
 
 def _falling(settings: list[Settings]) -> list[Settings]:

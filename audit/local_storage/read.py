@@ -12,8 +12,29 @@ import msgspec
 
 from audit.local_storage.decode import Unreadable, decode_json, decode_value
 from audit.local_storage.entries import clean_favorite, clean_meal, fast_meal
-from audit.local_storage.items import Container, Entry, ItemOutcome, Kind, Settings, raw_text
-from audit.local_storage.keys import Keys, Owner, Ownership, StoredKey, key_path, key_paths, printable, sort_keys
+from audit.local_storage.items import (
+    REPAIRED,
+    Container,
+    Entry,
+    ItemOutcome,
+    Kind,
+    MealContent,
+    PlainMeals,
+    Settings,
+    changes_of,
+    raw_text,
+)
+from audit.local_storage.keys import (
+    Keys,
+    Owner,
+    Ownership,
+    Store,
+    StoredKey,
+    key_path,
+    key_paths,
+    printable,
+    sort_keys,
+)
 from audit.local_storage.settings import (
     STALE_AFTER,
     CleanSettings,
@@ -23,6 +44,9 @@ from audit.local_storage.settings import (
     clean_root_preference,
 )
 from audit.local_storage.values import HOUR, Note, Quarantine, clean_legacy_id, microseconds_of, read_instant
+
+Repairs = Mapping[str, str]
+"""Path of an item in one snapshot → the JSON text of what stands for it (importing.md section 9)."""
 
 MEALS_KEY, APP_STATE, PAGE_STATE = 2, 4, 0
 """Ranks of a container among the copies in a snapshot; one more for an un-suffixed key."""
@@ -42,12 +66,22 @@ class SnapshotSource(NamedTuple):
 class ReadSnapshot(msgspec.Struct):
     """The items of one snapshot: readable ones by kind, and those whose fate is settled already."""
 
-    meals: list[Entry] = []
+    entries: list[Entry] = []
+    """Meals."""
+    plain: PlainMeals | None = None
+    """All meals, instead of `entries`, when they are plain."""
     favorites: list[Entry] = []
     settings: list[Settings] = []
     settled: list[ItemOutcome] = []
     found: Counter[Kind] = msgspec.field(default_factory=Counter)
     report: dict[str, Any] = {}
+
+    @property
+    def meals(self) -> list[Entry]:
+        """All readable meals, one by one."""
+        if self.plain is not None:
+            self.entries, self.plain = self.plain.entries(), None
+        return self.entries
 
 
 class _Header(msgspec.Struct):
@@ -72,9 +106,14 @@ def _header(payload: bytes) -> _Header:
 
 
 class SnapshotReader:
-    """Reads one snapshot; `position` is its place among the person's snapshots in order of capture."""
+    """Reads one snapshot; `position` is its place among the person's snapshots in order of capture.
 
-    def __init__(self, source: SnapshotSource, position: int) -> None:
+    An own item whose path has a repair is read from that, by the same rules, and says so (`repaired`). A repair that does not pass the rules
+    counts for nothing, nor does one of an item that is not the uploader's: whose it is, no repair decides.
+    """
+
+    def __init__(self, source: SnapshotSource, position: int, repairs: Repairs | None = None) -> None:
+        self._repairs = repairs
         self._source = source
         self._position = position
         self._zone = source.zone
@@ -107,12 +146,8 @@ class SnapshotReader:
     def _read_key(self, entry: StoredKey, stored: Any, owner: Owner) -> None:
         path = self._paths[entry.key]
         unsuffixed = entry.suffix is None
-        try:
-            value = _root_value(entry, stored)
-        except Unreadable as problem:
-            self._settle(_KIND_OF_STORE[entry.store], path, problem.code, stored)
-            return
-        if _is_nothing(value):
+        value = self._stored_value(entry, path, stored, owner)
+        if value is _NOTHING_TO_READ:
             return
         match entry.store:
             case "meals":
@@ -120,7 +155,9 @@ class SnapshotReader:
             case "app-state":
                 self._read_app_state(value, path, owner, APP_STATE + unsuffixed)
             case "dark-mode":
-                self._read_settings(value, path, "preferences", owner, -2, clean_root_preference("darkMode", value))
+                value, notes = self._in_force(value, path, "preferences", owner)
+                clean = clean_root_preference("darkMode", value)
+                self._read_settings(value, path, "preferences", owner, -2, clean, notes)
             case "accessibility":
                 self._read_object(value, path, "preferences", owner, -1)
             case "pending-goals":
@@ -129,6 +166,17 @@ class SnapshotReader:
                 self._read_object(value, path, "profile", owner, 6 + unsuffixed)
             case "preferences":
                 self._read_object(value, path, "preferences", owner, 6 + unsuffixed)
+
+    def _stored_value(self, entry: StoredKey, path: str, stored: Any, owner: Owner) -> Any:
+        """What the key holds; `_NOTHING_TO_READ` when it is empty, or unreadable and quarantined for it."""
+        try:
+            value = _root_value(entry, stored)
+        except Unreadable as problem:
+            if self._has_repair(path, entry.store, owner):
+                return stored
+            self._settle(_KIND_OF_STORE[entry.store], path, problem.code, stored)
+            return _NOTHING_TO_READ
+        return _NOTHING_TO_READ if _is_nothing(value) else value
 
     def _read_app_state(self, state: Any, path: str, owner: Owner, rank: int) -> None:
         if type(state) is not dict:
@@ -151,14 +199,45 @@ class SnapshotReader:
             self._settle(kind, path, "not_an_array", value)
             return
         self._result.found[kind] += len(value)
-        container = Container(path, value, kind)
         if owner != "own":
             for index, element in enumerate(value):
                 self._quarantine(kind, f"{path}[{index}]", owner, element)
-        elif kind == "meal":
+            return
+        originals = self._repaired_elements(path, kind, value) if self._repairs else {}
+        if self._repairs and originals:
+            repaired = {index: decode_json(self._repairs[f"{path}[{index}]"]) for index in originals}
+            value = [repaired.get(index, element) for index, element in enumerate(value)]
+        container = Container(path, value, kind)
+        if kind == "meal" and not originals and self._read_plain_meals(container, rank):
+            return
+        entries = self._result.meals if kind == "meal" else self._result.favorites
+        first = len(entries)
+        if kind == "meal":
             self._read_meals(container, rank)
         else:
             self._read_favorites(container, rank)
+        if originals:
+            for entry in entries[first:]:
+                if entry.index in originals:
+                    entry.notes = (*entry.notes, _repaired_note(originals[entry.index]))
+
+    def _read_plain_meals(self, container: Container, rank: int) -> bool:
+        """Reads the array as a whole, if it is the first with meals and all of them are in the canonical form under ids of their own."""
+        if self._result.entries or self._result.plain is not None:
+            return False
+        latest = self._latest
+        contents: list[MealContent] = []
+        ids: list[str] = []
+        for raw in container.elements:
+            quick = fast_meal(raw, latest)
+            if quick is None:
+                return False
+            contents.append(quick[0])
+            ids.append(quick[1])
+        if len(set(ids)) != len(ids):
+            return False
+        self._result.plain = PlainMeals(container, self._position, rank, contents, ids)
+        return True
 
     def _read_meals(self, container: Container, rank: int) -> None:
         zone, latest, position = self._zone, self._latest, self._position
@@ -203,6 +282,7 @@ class SnapshotReader:
     # --- profile and preferences ------------------------------------------------------------------------------------------
 
     def _read_object(self, value: Any, path: str, kind: Kind, owner: Owner, rank: int) -> None:
+        value, notes = self._in_force(value, path, kind, owner)
         if type(value) is not dict:
             self._settle(kind, path, "not_an_object", value)
             return
@@ -210,29 +290,84 @@ class SnapshotReader:
             clean = clean_root_preference("accessibility", value)
         else:
             clean = clean_profile(value) if kind == "profile" else clean_preferences(value)
-        self._read_settings(value, path, kind, owner, rank, clean)
+        self._read_settings(value, path, kind, owner, rank, clean, notes)
 
     def _read_pending_goals(self, value: Any, path: str, owner: Owner) -> None:
+        value, notes = self._in_force(value, path, "profile", owner)
         if type(value) is not dict:
             self._settle("profile", path, "not_an_object", value)
             return
         typed = read_instant(value.get("timestamp"), self._zone)
         if owner == "own" and (typed is None or self._captured - typed.microseconds >= STALE_AFTER):
             self._result.found["profile"] += 1
+            codes = ("stale_pending_goals", *(note.code for note in notes))
             self._result.settled.append(
-                ItemOutcome(self._position, "profile", path, "superseded", ("stale_pending_goals",), raw_text(value))
+                ItemOutcome(
+                    self._position, "profile", path, "superseded", codes, raw_text(value), changes_of(value, notes)
+                )
             )
             return
-        self._read_settings(value, path, "profile", owner, -1, clean_pending_goals(value))
+        self._read_settings(value, path, "profile", owner, -1, clean_pending_goals(value), notes)
 
-    def _read_settings(self, raw: Any, path: str, kind: Kind, owner: Owner, rank: int, clean: CleanSettings) -> None:
+    def _read_settings(
+        self,
+        raw: Any,
+        path: str,
+        kind: Kind,
+        owner: Owner,
+        rank: int,
+        clean: CleanSettings,
+        notes: tuple[Note, ...] = (),
+    ) -> None:
         if owner != "own":
             self._settle(kind, path, owner, raw)
             return
         self._result.found[kind] += 1
         self._result.settings.append(
-            Settings(kind, path, self._position, rank, raw, clean.answers, clean.defaults, clean.notes)
+            Settings(kind, path, self._position, rank, raw, clean.answers, clean.defaults, (*clean.notes, *notes))
         )
+
+    # --- repairs ----------------------------------------------------------------------------------------------------------
+
+    def problem_of(self, kind: Kind, path: str, raw: Any) -> Quarantine | None:
+        """Why this value could not stand at `path`; None when it could. For repairs, which have to pass the rules like anything else."""
+        try:
+            if kind == "meal":
+                clean_meal(raw, self._zone, self._latest)
+            elif kind == "favorite":
+                clean_favorite(raw, self._zone, self._latest, self._captured)
+            elif path == "darkMode":
+                if type(raw) is not bool:
+                    return Quarantine("invalid_json", "")
+            elif type(raw) is not dict:
+                return Quarantine("not_an_object", "")
+        except Quarantine as problem:
+            return problem
+        return None
+
+    def _passes(self, kind: Kind, path: str) -> bool:
+        """Whether `path` has a repair that counts."""
+        text = self._repairs.get(path) if self._repairs else None
+        return text is not None and self.problem_of(kind, path, decode_json(text)) is None
+
+    def _has_repair(self, path: str, store: Store, owner: Owner) -> bool:
+        """Whether a key that cannot be read has a repair: only where it holds one item can one value stand for it."""
+        return owner == "own" and store not in ("meals", "app-state") and self._passes(_KIND_OF_STORE[store], path)
+
+    def _in_force(self, raw: Any, path: str, kind: Kind, owner: Owner) -> tuple[Any, tuple[Note, ...]]:
+        """The object that stands at `path`: the browser's, or its repair with the note that says so."""
+        if self._repairs and owner == "own" and self._passes(kind, path):
+            return decode_json(self._repairs[path]), (_repaired_note(raw),)
+        return raw, ()
+
+    def _repaired_elements(self, path: str, kind: Kind, elements: list[Any]) -> dict[int, Any]:
+        """Index → what the bytes hold, of the elements of an array that a repair stands for."""
+        places = {f"{path}[{index}]": index for index in range(len(elements))}
+        return {
+            places[repaired]: elements[places[repaired]]
+            for repaired in self._repairs or ()
+            if repaired in places and self._passes(kind, repaired)
+        }
 
     # --- quarantine -------------------------------------------------------------------------------------------------------
 
@@ -255,6 +390,7 @@ class SnapshotReader:
         )
 
 
+_NOTHING_TO_READ = object()
 _KIND_OF_STORE: dict[str, Kind] = {
     "meals": "meal",
     "app-state": "meal",
@@ -264,6 +400,10 @@ _KIND_OF_STORE: dict[str, Kind] = {
     "dark-mode": "preferences",
     "accessibility": "preferences",
 }
+
+
+def _repaired_note(original: Any) -> Note:
+    return Note("", REPAIRED, raw_text(original))
 
 
 def _is_nothing(value: Any) -> bool:

@@ -110,6 +110,15 @@ RULES: Mapping[str, Rule] = _table(
         "Ses octets ne sont plus une capture ; ils sont conservés.",
         people.read_person,
     ),
+    Rule(
+        "poison_snapshot",
+        "quarantine",
+        "the whole snapshot is set aside",
+        "l'instantané entier est mis à l'écart",
+        "An error was met that this snapshot alone causes; its bytes are kept, the rest of the batch went on.",
+        "Une erreur que seul cet instantané provoque ; ses octets sont conservés, le reste du lot a continué.",
+        people.read_person,
+    ),
     # --- whose
     Rule(
         "other_owner",
@@ -439,6 +448,16 @@ RULES: Mapping[str, Rule] = _table(
         "Fields that only it answers were taken from it.",
         "Les champs auxquels lui seul répondait ont été repris.",
         people.read_person,
+    ),
+    # --- repairs
+    Rule(
+        "repaired",
+        "note",
+        "repaired by support",
+        "réparé par l'assistance",
+        "The item could not be read; somebody wrote down, with a reason, what stands for it. The bytes in the snapshot are as they were, and the outcome row has both.",
+        "L'élément était illisible ; quelqu'un a écrit, en disant pourquoi, ce qui en tient lieu. Les octets de l'instantané sont inchangés, et le sort de l'élément garde les deux.",
+        read.SnapshotReader,
     ),
     # --- copies
     Rule(

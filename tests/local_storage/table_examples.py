@@ -7,8 +7,8 @@ from uuid import UUID
 
 from audit.local_storage.items import ItemOutcome
 from audit.runs.existing import Existing, ExistingEntry
-from audit.runs.prepare import PreparedPerson
-from audit.runs.reconcile import EntryPlan, EntryReconciler, name_favorites_apart
+from audit.runs.reconcile import EntryReconciler, name_favorites_apart
+from audit.runs.wanted import EntryPlan, PreparedPerson
 from dynprot.identifiers import RowIds
 from tests.captures import app_state, capture, favorite, meal, person, source
 

@@ -31,7 +31,7 @@ def test_bytes_that_are_no_capture() -> None:
 
 
 def test_every_code_is_shown_and_no_other_is_ever_said() -> None:
-    said = {"unreadable_snapshot", *_older_copy()[1]}
+    said = {"unreadable_snapshot", "poison_snapshot", "repaired", *_older_copy()[1]}
     for example in EXAMPLES.values():
         fates = outcomes_of(person(source(capture(example.storage, **example.fields))))
         said.update(code for _, codes in fates.values() for code in codes)
