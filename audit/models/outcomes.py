@@ -97,6 +97,12 @@ class MigrationOutcome(models.Model):
         db_table = "migration_outcomes"
         verbose_name = _("sort d'un élément")
         verbose_name_plural = _("sorts des éléments")
+        permissions = [
+            ("repair_migrationoutcome", "Réparer des éléments en quarantaine"),
+            ("replay_migrationoutcome", "Rejouer des éléments en quarantaine"),
+            ("waive_migrationoutcome", "Écarter des éléments en quarantaine, ou les reprendre"),
+            ("view_raw_data", "Voir les valeurs brutes des navigateurs"),
+        ]
         constraints = [
             # One outcome an item: the second half of the first law. Also a run's outcomes by snapshot, and the foreign key on run.
             models.UniqueConstraint(fields=["run", "snapshot", "path"], name="migration_outcomes_key"),

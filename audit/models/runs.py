@@ -61,6 +61,21 @@ class MigrationRun(models.Model):
     scope = models.CharField(_("portée"), max_length=100, default="all", db_default="all")
     batch_size = models.IntegerField(_("personnes par lot"))
     options = models.JSONField(_("options"), default=dict)
+    workers = models.IntegerField(_("ouvriers"), default=1, db_default=1)
+    fixed_size = models.BooleanField(_("taille de lot fixe"), default=True, db_default=True)
+    """Whether `batch_size` stays as given; otherwise it follows `target_seconds`."""
+    target_seconds = models.FloatField(_("durée visée d'un lot (s)"), default=2.0, db_default=2.0)
+    pause_seconds = models.FloatField(_("pause entre les lots (s)"), default=0.0, db_default=0.0)
+    cohort_percent = models.FloatField(_("cohorte (%)"), default=100.0, db_default=100.0)
+    """Share of the planned people that is moved before the run waits for "continue with the rest"."""
+    max_failures = models.IntegerField(_("échecs tolérés"), default=10, db_default=10)
+    """Poison snapshots and exhausted batches after which the run pauses itself."""
+    max_quarantine_percent = models.FloatField(_("quarantaine tolérée (%)"), default=50.0, db_default=50.0)
+    """Share of the items found after which the run pauses itself (from a thousand items on)."""
+    flow = models.JSONField(_("débit"), default=dict)
+    """What the governor saw last: `{"concurrency", "reason", "probe_ms", "at"}`."""
+    plan_digest = models.CharField(_("empreinte du plan"), max_length=64, blank=True, default="", db_default="")
+    rollback = models.JSONField(_("reçu du retour en arrière"), default=dict)
     started_by = models.ForeignKey(
         "accounts.User",
         verbose_name=_("lancée par"),
@@ -85,6 +100,17 @@ class MigrationRun(models.Model):
         db_table = "migration_runs"
         verbose_name = _("migration")
         verbose_name_plural = _("migrations")
+        permissions = [
+            ("start_migrationrun", "Préparer et lancer une migration"),
+            ("pause_migrationrun", "Mettre une migration en pause, la reprendre"),
+            ("cancel_migrationrun", "Annuler une migration"),
+            ("retry_migrationrun", "Réessayer ce qui a échoué"),
+            ("verify_migrationrun", "Vérifier de nouveau une migration"),
+            ("retune_migrationrun", "Régler une migration pendant qu'elle tourne"),
+            ("rollback_migrationrun", "Défaire une migration, en tout ou en partie"),
+            ("migrate_person", "Migrer une personne maintenant"),
+            ("rollback_person", "Défaire la migration d'une personne"),
+        ]
         ordering = ["-id"]
         constraints = [
             in_choices("status", RunStatus, "migration_runs_status_check"),
@@ -95,6 +121,13 @@ class MigrationRun(models.Model):
                 violation_error_message=_("Une migration est déjà en cours."),
             ),
             models.CheckConstraint(condition=models.Q(batch_size__gt=0), name="migration_runs_batch_size_check"),
+            models.CheckConstraint(
+                condition=models.Q(workers__gt=0, workers__lte=64)
+                & models.Q(target_seconds__gt=0, pause_seconds__gte=0)
+                & models.Q(cohort_percent__gt=0, cohort_percent__lte=100)
+                & models.Q(max_failures__gte=0, max_quarantine_percent__gte=0),
+                name="migration_runs_tuning_check",
+            ),
             models.CheckConstraint(
                 condition=models.Q(verdict__in=["", "passed", "failed"]), name="migration_runs_verdict_check"
             ),
@@ -130,8 +163,15 @@ class MigrationBatch(models.Model):
     users = models.IntegerField(_("personnes"), default=0, db_default=0)
     snapshots = models.IntegerField(_("instantanés"), default=0, db_default=0)
     items = models.IntegerField(_("éléments"), default=0, db_default=0)
+    quarantined = models.IntegerField(_("en quarantaine"), default=0, db_default=0)
     days = models.IntegerField(_("jours résumés"), default=0, db_default=0)
     attempt = models.IntegerField(_("essai"), default=0, db_default=0)
+    not_before = models.DateTimeField(_("pas avant"), null=True, blank=True)
+    """A batch that met a passing trouble waits until then."""
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="parts", db_index=False
+    )
+    """The batch that was split, of which this is a part."""
     epoch = models.IntegerField(default=0, db_default=0)
     lease_owner = models.CharField(_("ouvrier"), max_length=100, blank=True, default="", db_default="")
     lease_expires_at = models.DateTimeField(_("bail jusqu'à"), null=True, blank=True)
@@ -153,6 +193,10 @@ class MigrationBatch(models.Model):
                 name="migration_batches_lease_check",
             ),
         ]
+        indexes = [
+            # The parts of a split batch; and the foreign key. Splits are rare.
+            Index(fields=["parent"], name="idx_migration_batches_parent", condition=models.Q(parent__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"Lot {self.number} de la migration {self.run_id}"
@@ -167,6 +211,10 @@ class MigrationRunSnapshot(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=DATABASE_CASCADE, related_name="+", db_index=False)
     batch = models.ForeignKey(MigrationBatch, on_delete=DATABASE_SET_NULL, null=True, blank=True, related_name="plan")
     read_report = models.JSONField(_("clés lues"), null=True, blank=True)
+    poison_digest = models.CharField(_("empreinte de l'erreur"), max_length=64, blank=True, default="", db_default="")
+    """SHA-256 of the traceback that this snapshot alone causes; such a snapshot is quarantined whole."""
+    reverted_at = models.DateTimeField(_("défait le"), null=True, blank=True)
+    """When what this snapshot brought was taken back."""
 
     class Meta:
         db_table = "migration_run_snapshots"

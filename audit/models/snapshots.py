@@ -19,6 +19,7 @@ class SnapshotStatus(models.TextChoices):
     UNCLAIMED = "unclaimed", _("sans compte")
     WAITING = "waiting", _("en attente de migration")
     MIGRATED = "migrated", _("migré")
+    POISONED = "poisoned", _("mis à l'écart")
 
 
 FROZEN = (
