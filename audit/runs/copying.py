@@ -28,14 +28,21 @@ def array(values: tuple[str, ...]) -> str:
     return text("{" + quoted + "}")
 
 
-def copy_lines(cursor: Any, statement: str, lines: Iterable[str], chunk: int = 2000) -> None:
-    """Streams lines into `COPY ... FROM STDIN`, some thousand at a time, so that PostgreSQL works while we format."""
+_BLOCK = 1 << 18
+"""Characters sent at a time: few enough that PostgreSQL works while we format, enough that it need not wait for us."""
+
+
+def copy_lines(cursor: Any, statement: str, lines: Iterable[str]) -> None:
+    """Streams lines, or blocks of lines, into `COPY ... FROM STDIN`."""
     with cursor.copy(statement) as copy:
         pending: list[str] = []
+        size = 0
         for one in lines:
             pending.append(one)
-            if len(pending) >= chunk:
+            size += len(one)
+            if size >= _BLOCK:
                 copy.write("".join(pending))
                 pending.clear()
+                size = 0
         if pending:
             copy.write("".join(pending))

@@ -62,6 +62,11 @@ class Ledger(msgspec.Struct):
         """All items found."""
         return sum(found.total() for found in self.found.values())
 
+    @property
+    def quarantined(self) -> int:
+        """Items that wait in quarantine."""
+        return sum(counts[kind, "quarantined"] for counts in self.counts.values() for kind in KINDS)
+
     def totals(self) -> dict[str, Counter[str]]:
         """Kind → found and the seven outcomes, over all snapshots of the batch."""
         totals: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}

@@ -1,9 +1,12 @@
-"""The writing of a batch: COPY into a temporary table, then one INSERT and one UPDATE a table. Nothing row by row."""
+"""The writing of a batch: COPY into a temporary table, then one INSERT and one UPDATE a table. Nothing row by row.
+
+What is overwritten or removed leaves its pre-image behind first (preimages.py), in the same transaction.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -13,20 +16,19 @@ from django.db import connection
 
 from audit.local_storage.items import FavoriteContent
 from audit.local_storage.values import EPOCH
-from audit.runs.copying import copy_lines, hundredths
+from audit.runs.copying import NULL, copy_lines, hundredths
 from audit.runs.existing import PROFILE_COLUMNS
-from audit.runs.meal_lines import CHANGED, COLUMNS, FRESH, MealLines
-from audit.runs.reconcile import WantedRow
+from audit.runs.meal_lines import COLUMNS
+from audit.runs.preimages import keep_rows, remove_goals, replace_names
 from audit.runs.reconcile_settings import SettingsPlan, json_value, profile_row_id
+from audit.runs.wanted import WantedRow
 from dynprot.identifiers import RowIds
 
-_MEAL_COLUMNS = (
-    "id, user_id, description, local_date, protein_grams, calories, carbs_grams, fat_grams, fiber_grams, source_type, ai_estimated, "
-    "photo_url, photo_file, tags, meal_time_category, legacy_id, import_snapshot_id"
-)
 _MEAL_CHANGES = (
     "legacy_id",
     "description",
+    "meal_timestamp",
+    "created_at",
     "local_date",
     "protein_grams",
     "calories",
@@ -43,59 +45,45 @@ _MEAL_CHANGES = (
 )
 _TEMPORARY_MEALS = """
     CREATE TEMPORARY TABLE IF NOT EXISTS importing_meals (
-        fresh boolean, instant bigint, id uuid, user_id uuid, description text, local_date date, protein_grams numeric(6, 2),
-        calories integer, carbs_grams numeric(6, 2), fat_grams numeric(6, 2), fiber_grams numeric(5, 2), source_type text,
-        ai_estimated boolean, photo_url text, photo_file text, tags text[], meal_time_category text, legacy_id text,
+        id uuid, user_id uuid, description text, meal_timestamp timestamptz, created_at timestamptz, local_date date,
+        protein_grams numeric(6, 2), calories integer, carbs_grams numeric(6, 2), fat_grams numeric(6, 2), fiber_grams numeric(5, 2),
+        source_type text, ai_estimated boolean, photo_url text, photo_file text, tags text[], meal_time_category text, legacy_id text,
         import_snapshot_id bigint
     ) ON COMMIT DELETE ROWS
 """
-_INSTANT = "'epoch'::timestamptz + instant * interval '1 microsecond'"
 
 
-def _lines(rows: Iterable[WantedRow], fresh: str) -> Iterator[str]:
-    """Lines for `importing_meals`, made here where they could not be made in advance."""
-    owner: UUID | None = None
-    lines: MealLines | None = None
-    for row in rows:
-        if row.line:
-            yield row.line
-            continue
-        if lines is None or row.user_id is not owner:  # rows come person by person
-            owner, lines = row.user_id, MealLines(row.user_id)
-        yield lines.line(
-            row_id=row.id,
-            content=row.content,
-            zone=row.zone,
-            legacy_id=row.legacy_id,
-            snapshot_id=row.snapshot_id,
-            fresh=fresh,
-        )
-
-
-def load_meals(*, run_id: int | None, create: Sequence[WantedRow], update: Sequence[WantedRow]) -> None:
-    """Writes meals."""
-    if not create and not update:
+def create_meals(*, run_id: int | None, lines: Iterable[str]) -> None:
+    """Adds meals straight into their table; each of `lines` holds any number of rows with the columns of meal_lines.COLUMNS."""
+    lines = filter(None, lines)
+    first = next(lines, None)
+    if first is None:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_TEMPORARY_MEALS)
+        # To the microsecond what `updated_at` gets by default: so the row counts as untouched.
+        cursor.execute("SELECT now()::text")
+        tail = f"\t{NULL if run_id is None else run_id}\t{cursor.fetchone()[0]}\n"
+        # No line break is within a value (they are escaped), so each ends a row.
         copy_lines(
             cursor,
-            f"COPY importing_meals ({COLUMNS}) FROM STDIN",
-            chain(_lines(create, FRESH), _lines(update, CHANGED)),
+            f"COPY meal_entries ({COLUMNS}, import_run_id, imported_at) FROM STDIN",
+            (block.replace("\n", tail) for block in chain((first,), lines)),
         )
-        if create:
-            cursor.execute(
-                f"INSERT INTO meal_entries ({_MEAL_COLUMNS}, meal_timestamp, created_at, updated_at, imported_at, import_run_id) "
-                f"SELECT {_MEAL_COLUMNS}, {_INSTANT}, {_INSTANT}, now(), now(), %s FROM importing_meals WHERE fresh",
-                [run_id],
-            )
-        if update:
-            changes = ", ".join(f"{column} = wanted.{column}" for column in _MEAL_CHANGES)
-            cursor.execute(
-                f"UPDATE meal_entries AS kept SET {changes}, meal_timestamp = {_INSTANT}, updated_at = now(), imported_at = now(), "
-                "import_run_id = %s FROM importing_meals AS wanted WHERE NOT wanted.fresh AND kept.id = wanted.id",
-                [run_id],
-            )
+
+
+def update_meals(*, run_id: int | None, lines: Iterable[str]) -> None:
+    """Overwrites meals that nobody has changed since their import; `lines` as for `create_meals`."""
+    changes = ", ".join(f"{column} = wanted.{column}" for column in _MEAL_CHANGES)
+    with connection.cursor() as cursor:
+        cursor.execute(_TEMPORARY_MEALS)
+        copy_lines(cursor, f"COPY importing_meals ({COLUMNS}) FROM STDIN", lines)
+        overwritten = "kept.id IN (SELECT id FROM importing_meals)"
+        keep_rows(cursor, run_id=run_id, table="meal_entries", chosen=overwritten, parameters={})
+        cursor.execute(
+            f"UPDATE meal_entries AS kept SET {changes}, updated_at = now(), imported_at = now(), import_run_id = %s "
+            "FROM importing_meals AS wanted WHERE kept.id = wanted.id",
+            [run_id],
+        )
 
 
 _FAVORITE_COLUMNS = (
@@ -125,7 +113,8 @@ def _decimal(value: int | None) -> str | None:
     return None if value is None else hundredths(value)
 
 
-def _favorite_json(row: WantedRow) -> dict[str, Any]:
+def favorite_json(row: WantedRow) -> dict[str, Any]:
+    """A favourite's row as PostgreSQL reads it from JSON."""
     content: FavoriteContent = row.content
     values = (
         row.id,
@@ -153,21 +142,27 @@ def load_favorites(*, run_id: int | None, create: Sequence[WantedRow], update: S
     with connection.cursor() as cursor:
         if update:
             changed = [column for column in _FAVORITE_COLUMNS if column not in ("id", "user_id")]
-            # Names are moved out of the way first: two rows may swap theirs.
-            cursor.execute(
-                "UPDATE favorite_meals SET name = id::text WHERE id = ANY (%s::uuid[])", [[row.id for row in update]]
+            ids = [row.id for row in update]
+            keep_rows(
+                cursor,
+                run_id=run_id,
+                table="favorite_meals",
+                chosen="kept.id = ANY (%(ids)s::uuid[])",
+                parameters={"ids": ids},
             )
+            # Names are moved out of the way first: two rows may swap theirs.
+            cursor.execute("UPDATE favorite_meals SET name = id::text WHERE id = ANY (%s::uuid[])", [ids])
             cursor.execute(
                 f"UPDATE favorite_meals AS kept SET {', '.join(f'{column} = wanted.{column}' for column in changed)}, "
                 "updated_at = now(), imported_at = now(), import_run_id = %s "
                 "FROM jsonb_populate_recordset(NULL::favorite_meals, %s) AS wanted WHERE kept.id = wanted.id",
-                [run_id, json.dumps([_favorite_json(row) for row in update])],
+                [run_id, json.dumps([favorite_json(row) for row in update])],
             )
         if create:
             cursor.execute(
                 f"INSERT INTO favorite_meals ({columns}, updated_at, imported_at, import_run_id) "
                 f"SELECT {columns}, now(), now(), %s FROM jsonb_populate_recordset(NULL::favorite_meals, %s)",
-                [run_id, json.dumps([_favorite_json(row) for row in create])],
+                [run_id, json.dumps([favorite_json(row) for row in create])],
             )
 
 
@@ -181,11 +176,7 @@ def load_settings(*, run_id: int | None, plans: dict[UUID, SettingsPlan]) -> Non
         _replace_goals(cursor, run_id, {user: plan for user, plan in plans.items() if plan.goals is not None})
         names = [[str(user), *plan.names] for user, plan in plans.items() if plan.names]
         if names:
-            cursor.execute(
-                "UPDATE users SET first_name = wanted.row->>1, last_name = wanted.row->>2, updated_at = now() "
-                "FROM jsonb_array_elements(%s::jsonb) AS wanted(row) WHERE users.id = (wanted.row->>0)::uuid",
-                [json.dumps(names)],
-            )
+            replace_names(cursor, run_id=run_id, names=json.dumps(names))
 
 
 def _profile_json(user_id: UUID, plan: SettingsPlan) -> dict[str, Any]:
@@ -211,6 +202,13 @@ def _update_profiles(cursor: Any, run_id: int | None, plans: dict[UUID, Settings
         return
     rows = [{**_profile_json(user, plan), "untouched": plan.mark_untouched} for user, plan in plans.items()]
     columns = ", ".join(f"{column} = wanted.{column}" for column in PROFILE_COLUMNS)
+    keep_rows(
+        cursor,
+        run_id=run_id,
+        table="user_profiles",
+        chosen="kept.user_id = ANY (%(users)s)",
+        parameters={"users": list(plans)},
+    )
     cursor.execute(
         f"""
         UPDATE user_profiles AS kept SET {columns}, updated_at = now(),
@@ -230,9 +228,11 @@ def _replace_goals(cursor: Any, run_id: int | None, plans: dict[UUID, SettingsPl
     if not plans:
         return
     keep = [user for user, plan in plans.items() if plan.keep_server_goals]
-    cursor.execute(
-        "DELETE FROM goal_history WHERE user_id = ANY (%s) AND NOT (source = 'server' AND user_id = ANY (%s))",
-        [list(plans), keep],
+    remove_goals(
+        cursor,
+        run_id=run_id,
+        chosen="user_id = ANY (%(users)s) AND NOT (source = 'server' AND user_id = ANY (%(keep)s))",
+        parameters={"users": list(plans), "keep": keep},
     )
     rows = [
         [

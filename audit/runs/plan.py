@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,11 +10,11 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from audit.models import MigrationRun, RunStatus
+from audit.runs.failpoints import reach
+from audit.runs.refusals import Refused
 from audit.runs.transitions import record
 
-
-class Refused(Exception):
-    """The run may not start; the sentence says why. Nothing was changed."""
+__all__ = ["PlannedPerson", "Refused", "Scope", "list_people", "people_of", "plan_of", "plan_run", "snapshots_of"]
 
 
 class Scope(NamedTuple):
@@ -24,7 +24,7 @@ class Scope(NamedTuple):
     limit: int | None = None
     """At most so many people, in the order of their ids."""
     again: bool = False
-    """Also the snapshots that were migrated before."""
+    """Also the snapshots that were migrated before, or set aside."""
 
     def as_json(self) -> dict[str, Any]:
         """For `MigrationRun.options`."""
@@ -36,6 +36,8 @@ class PlannedPerson(NamedTuple):
 
     user_id: UUID
     snapshot_ids: tuple[int, ...]
+    poisoned: Mapping[int, str] = {}
+    """Snapshots to be set aside → digest of the traceback that each causes."""
 
 
 _CHOSEN = """
@@ -57,10 +59,10 @@ def _parameters(scope: Scope) -> dict[str, Any]:
         for email in scope.emails:
             user = User.objects.with_email(email).values_list("pk", flat=True).first()
             if user is None:
-                raise Refused(f"nobody has the e-mail address {email}")
+                raise Refused("nobody has the e-mail address {email}", email=email)
             users.append(user)
     return {
-        "statuses": ["waiting", "migrated"] if scope.again else ["waiting"],
+        "statuses": ["waiting", "migrated", "poisoned"] if scope.again else ["waiting"],
         "users": users,
         "limit": scope.limit,
     }
@@ -77,14 +79,19 @@ def list_people(scope: Scope) -> list[PlannedPerson]:
 
 
 def plan_run(
-    *, scope: Scope, batch_size: int, actor: str = "", started_by: User | None = None, options: dict[str, Any]
+    *,
+    scope: Scope,
+    columns: dict[str, Any],
+    actor: str = "",
+    started_by: User | None = None,
+    options: dict[str, Any],
 ) -> MigrationRun:
-    """Creates a run with its plan. Raises `Refused` when another run is active (a partial unique index decides, not a look)."""
+    """Creates a run with its plan; `columns` are further columns of `MigrationRun` (batch size, tuning). Raises `Refused` when another run is active (a partial unique index decides, not a look)."""
     parameters = _parameters(scope)
     try:
         with transaction.atomic():
             run = MigrationRun.objects.create(
-                batch_size=batch_size,
+                **columns,
                 options={**scope.as_json(), **options},
                 started_by=started_by,
                 status=RunStatus.PENDING,
@@ -109,10 +116,12 @@ def plan_run(
                 actor=actor,
                 data={"users": run.users_planned, "snapshots": run.snapshots_planned},
             )
+            reach("plan.written")
     except IntegrityError as error:
         if "migration_runs_one_active_key" not in str(error):
             raise
-        raise Refused("another migration is active") from error
+        raise Refused("another process has just started a migration") from error
+    reach("plan.committed")
     return run
 
 
@@ -120,6 +129,17 @@ def people_of(run: MigrationRun) -> list[UUID]:
     """Everybody in the plan of a run, in id order."""
     rows = run.plan.order_by("user_id").values_list("user_id", flat=True).distinct()
     return list(rows)
+
+
+def plan_of(run: MigrationRun) -> list[PlannedPerson]:
+    """Everybody in the plan of a run with their snapshots, in id order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT user_id, array_agg(snapshot_id ORDER BY snapshot_id) FROM migration_run_snapshots WHERE run_id = %s "
+            "GROUP BY user_id ORDER BY user_id",
+            [run.pk],
+        )
+        return [PlannedPerson(user_id, tuple(ids)) for user_id, ids in cursor.fetchall()]
 
 
 def snapshots_of(people: Sequence[PlannedPerson]) -> list[int]:

@@ -5,44 +5,16 @@ Nothing here touches the database; the batch transaction hands in both sides and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from audit.local_storage.items import Entry, ItemOutcome, changes_of, distinct, raw_text
 from audit.local_storage.merge import Likeness, Merged, favorite_likeness, meal_likeness
 from audit.local_storage.values import Note
 from audit.runs.existing import Existing, ExistingEntry
-from audit.runs.prepare import PreparedPerson, ReadyMeal
+from audit.runs.wanted import EntryPlan, PreparedPerson, WantedRow
 from dynprot.identifiers import RowIds
-
-
-class WantedRow(msgspec.Struct, gc=False):
-    """A meal or favourite to be written."""
-
-    id: str
-    user_id: UUID
-    snapshot_id: int
-    legacy_id: str | None
-    merged: Merged
-    content: Any
-    zone: ZoneInfo
-    """Of the earliest snapshot that has it: its clock tells the local day."""
-    line: str = ""
-    """A new meal's line for COPY, when it was made in advance."""
-
-
-class EntryPlan(msgspec.Struct):
-    """What to write for the meals or favourites of a batch, and the fates decided on the way."""
-
-    create: list[WantedRow] = []
-    update: list[WantedRow] = []
-    plain: list[tuple[int, str]] = []
-    """(snapshot position, outcome) of items that need no outcome row, one person at a time."""
-    outcomes: list[ItemOutcome] = []
 
 
 class EntryReconciler:
@@ -55,7 +27,6 @@ class EntryReconciler:
         self._likeness: Likeness = meal_likeness if kind == "meal" else favorite_likeness
         self._rows = existing.meals if kind == "meal" else existing.favorites
         self._deleted = existing.deleted
-        self._ready: Mapping[str, ReadyMeal] = person.ready if kind == "meal" else {}
         self.matches: dict[str, ExistingEntry] = {}
         """Identity of a wanted row → the row that is there for it, or `_DELETED`."""
         self._alike: dict[tuple[Any, ...], list[ExistingEntry]] = {}
@@ -67,8 +38,7 @@ class EntryReconciler:
     def settle(self, merged: Merged, plan: EntryPlan) -> None:
         """Decides the fate of one wanted row; the copies that lost get its id."""
         entry = merged.representative
-        ready = self._ready.get(merged.identity)
-        row_id = ready.row_id if ready is not None else self._ids.text(self._kind, merged.identity)
+        row_id = self._ids.text(self._kind, merged.identity)
         existing = self.matches.get(merged.identity)
         if existing is not None and existing is not _DELETED:
             row_id = existing.id
@@ -77,7 +47,7 @@ class EntryReconciler:
         if entry is None:
             return
         if existing is None:
-            plan.create.append(self._row(row_id, merged, entry, ready.line if ready is not None else ""))
+            plan.create.append(self._row(row_id, merged, entry))
             self._done(plan, entry, "created", row_id)
         elif existing is _DELETED:
             self._note(plan, entry, "superseded", "deleted_on_server", row_id, raw=True)
@@ -121,7 +91,7 @@ class EntryReconciler:
                 return row
         return None
 
-    def _row(self, row_id: str, merged: Merged, entry: Entry, line: str = "") -> WantedRow:
+    def _row(self, row_id: str, merged: Merged, entry: Entry) -> WantedRow:
         return WantedRow(
             row_id,
             self._person.user_id,
@@ -130,7 +100,6 @@ class EntryReconciler:
             merged,
             merged.content,
             self._person.sources[merged.first.snapshot].zone,
-            line,
         )
 
     def _done(self, plan: EntryPlan, entry: Entry, outcome: str, row_id: str) -> None:
@@ -177,30 +146,45 @@ def content_json(content: Any) -> dict[str, Any]:
 def name_favorites_apart(wanted: list[Merged], existing: Existing, matches: Mapping[str, ExistingEntry]) -> None:
     """Favourites of one person get distinct names ignoring case: the later ones "<name> (2)" and so on (`name_made_unique`).
 
-    A favourite whose row is there keeps the name it was given then. Rows that the run will not write (the person's own, those edited on the
-    server, those that no snapshot brings) keep theirs whatever comes.
+    A favourite whose row is there keeps the name it was given then, so a number never moves from one favourite to another. Rows that the run
+    will not write (the person's own, those edited on the server, those that no snapshot brings) keep theirs whatever comes. What came by a
+    repair came later than everything else.
     """
     written = [merged for merged in wanted if merged.representative is not None]
     rewritten = {row.id for merged in written if (row := matches.get(merged.identity)) is not None and row.untouched}
     taken = {_case_ignored(row.content.name) for row in existing.favorites.values() if row.id not in rewritten}
-    for merged in sorted(written, key=lambda one: (one.first.snapshot, one.first.rank)):
+    kept: dict[str, str] = {}
+    for merged in written:
         row = matches.get(merged.identity)
-        base = merged.content.name
-        if row is _DELETED or (row is not None and not row.imported):
-            continue
-        name = base if row is None else row.content.name
-        if row is not None and not row.untouched:
-            if name != base and _is_numbered(name, base):
-                merged.content = merged.content._replace(name=name)
-            continue
-        if not _is_numbered(name, base) or _case_ignored(name) in taken:
-            name = _free_name(base, taken)
+        if row is not None and row.imported and _is_numbered(row.content.name, merged.content.name):
+            kept[merged.identity] = row.content.name
+            if row.untouched:
+                taken.add(_case_ignored(row.content.name))
+    for merged in sorted(written, key=lambda one: (_is_repaired(one), one.first.snapshot, one.first.rank)):
+        row = matches.get(merged.identity)
+        if row is not _DELETED and (row is None or row.imported):
+            _name(merged, row, kept.get(merged.identity), taken)
+
+
+def _name(merged: Merged, row: ExistingEntry | None, kept: str | None, taken: set[str]) -> None:
+    base = merged.content.name
+    if row is not None and not row.untouched:
+        if kept is not None and kept != base:
+            merged.content = merged.content._replace(name=kept)
+        return
+    name = kept
+    if name is None:
+        name = _free_name(base, taken)
         taken.add(_case_ignored(name))
-        if name != base:
-            merged.content = merged.content._replace(name=name)
-            if merged.representative is not None:
-                entry = merged.representative
-                entry.notes = (*entry.notes, Note("name", "name_made_unique", name))
+    if name != base:
+        merged.content = merged.content._replace(name=name)
+        if merged.representative is not None:
+            entry = merged.representative
+            entry.notes = (*entry.notes, Note("name", "name_made_unique", name))
+
+
+def _is_repaired(merged: Merged) -> bool:
+    return any(note.code == "repaired" for note in merged.first.notes)
 
 
 def _case_ignored(name: str) -> str:
@@ -209,14 +193,23 @@ def _case_ignored(name: str) -> str:
     return "".join([sign.lower()[0] for sign in name]).replace("ς", "σ").replace("\u0307", "")
 
 
+_NUMBERED = re.compile(r".+ \(([1-9][0-9]*)\)", re.DOTALL)
+
+
 def _is_numbered(name: str, base: str) -> bool:
-    return name == base or (name.startswith(f"{base} (") and name.endswith(")"))
+    """Whether this is the name, or the name with a number from 2 on."""
+    match = _NUMBERED.fullmatch(name)
+    return name == base or (match is not None and int(match[1]) > 1 and name == _with_number(base, int(match[1])))
+
+
+def _with_number(base: str, number: int) -> str:
+    tail = f" ({number})"
+    return base[: 200 - len(tail)].rstrip() + tail
 
 
 def _free_name(base: str, taken: set[str]) -> str:
     name, number = base, 1
     while _case_ignored(name) in taken:
         number += 1
-        tail = f" ({number})"
-        name = base[: 200 - len(tail)].rstrip() + tail
+        name = _with_number(base, number)
     return name

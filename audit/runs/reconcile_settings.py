@@ -13,7 +13,7 @@ from audit.local_storage.items import ItemOutcome, changes_of, distinct, raw_tex
 from audit.local_storage.people import BEGINNING, Goals, WantedSettings, marked_defaults
 from audit.local_storage.settings import GOAL_COLUMNS
 from audit.runs.existing import PROFILE_COLUMNS, Existing
-from audit.runs.prepare import PreparedPerson
+from audit.runs.wanted import PreparedPerson
 from dynprot.identifiers import RowIds
 
 

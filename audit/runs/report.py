@@ -47,8 +47,9 @@ class Numbers(msgspec.Struct):
         """Counts one batch in, for live progress and dry runs."""
         self.users += people
         self.days += days
-        self.read += snapshots - reasons["unreadable_snapshot"]
-        self.unreadable += reasons["unreadable_snapshot"]
+        unreadable = reasons["unreadable_snapshot"] + reasons["poison_snapshot"]
+        self.read += snapshots - unreadable
+        self.unreadable += unreadable
         self.committed += 1
         for kind, counts in totals.items():
             for name in COUNTS:
@@ -70,7 +71,7 @@ def numbers_of(run: MigrationRun) -> Numbers:
         )
         numbers.reasons = dict(cursor.fetchall())
         cursor.execute(
-            "SELECT count(*) FILTER (WHERE status <> 'split'), count(*) FILTER (WHERE status = 'committed'), "
+            "SELECT count(*) FILTER (WHERE status <> 'split'), count(*) FILTER (WHERE status IN ('committed', 'reverted')), "
             "count(*) FILTER (WHERE status IN ('failed', 'exhausted')), COALESCE(sum(days), 0) "
             "FROM migration_batches WHERE run_id = %s",
             [run.pk],
@@ -78,13 +79,23 @@ def numbers_of(run: MigrationRun) -> Numbers:
         numbers.planned, numbers.committed, numbers.failed, numbers.days = cursor.fetchone()
         cursor.execute(
             "SELECT count(DISTINCT plan.user_id), count(*) FROM migration_run_snapshots AS plan "
-            "JOIN migration_batches AS batch ON batch.id = plan.batch_id WHERE plan.run_id = %s AND batch.status = 'committed'",
+            "JOIN migration_batches AS batch ON batch.id = plan.batch_id WHERE plan.run_id = %s AND batch.status IN ('committed', 'reverted')",
             [run.pk],
         )
         numbers.users, snapshots = cursor.fetchone()
-    numbers.unreadable = numbers.reasons.get("unreadable_snapshot", 0)
+    numbers.unreadable = numbers.reasons.get("unreadable_snapshot", 0) + numbers.reasons.get("poison_snapshot", 0)
     numbers.read = snapshots - numbers.unreadable
     return numbers
+
+
+def seconds_of_batches(run: MigrationRun) -> float:
+    """From the first lease of a batch to the last commit, whoever did the work."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXTRACT(EPOCH FROM max(finished_at) - min(started_at))::float FROM migration_batches WHERE run_id = %s",
+            [run.pk],
+        )
+        return float(cursor.fetchone()[0] or 0.0)
 
 
 def waiting_for_account() -> int:
@@ -106,6 +117,7 @@ def report_json(
     verdict: Verdict | None,
     digest: str,
     phases: dict[str, float],
+    plan_digest: str = "",
 ) -> dict[str, Any]:
     """The report of `--report`; every item in every key counts in `found`, copies too."""
     waiting = waiting_for_account()
@@ -133,7 +145,20 @@ def report_json(
             "differences": [difference.as_json() for difference in verdict.differences] if verdict else [],
         },
         "digest": digest,
+        "plan_digest": plan_digest,
         "seconds": seconds,
         "phases": {name: round(value, 3) for name, value in phases.items()},
         "meals_per_second": round(numbers.items["meal"]["found"] / moving, 1) if moving > 0 else 0.0,
     }
+
+
+_ORDER = (
+    "run", "status", "dry_run", "batch_size", "batches", "snapshots", "users", "items", "reasons", "summaries", "verification", "digest",
+    "plan_digest", "seconds", "phases", "meals_per_second",
+)  # fmt: skip
+
+
+def in_published_order(stored: dict[str, Any]) -> dict[str, Any]:
+    """A report as it came out of the tables, where JSON loses the order of its keys."""
+    items = {kind: {name: stored["items"][kind][name] for name in COUNTS} for kind in KINDS}
+    return {**{name: stored[name] for name in _ORDER if name in stored}, "items": items}

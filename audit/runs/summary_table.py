@@ -17,6 +17,10 @@ _WORDS = {
     "completed": "done, everything verified",
     "completed_with_quarantine": "done and verified, with items in quarantine",
     "failed": "FAILED",
+    "paused": "paused; what was committed stays",
+    "pausing": "pauses when the batches under way are done",
+    "cancelled": "cancelled; what was committed stays",
+    "cancelling": "is cancelled when the batches under way are done",
 }
 
 _PREDICTIONS = {
@@ -72,6 +76,8 @@ def _facts(report: dict[str, Any]) -> Table:
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report["phases"].items())
     table.add_row("time", f"{report['seconds']:.1f} s ({phases}); {report['meals_per_second']:,.0f} meals/s")
     table.add_row("digest", report["digest"])
+    if report.get("plan_digest"):
+        table.add_row("plan digest", report["plan_digest"])
     return table
 
 
@@ -93,10 +99,14 @@ def _reasons(report: dict[str, Any]) -> Table:
 
 def _verdict(console: Console, report: dict[str, Any]) -> None:
     if report["dry_run"]:
-        console.print("\nNothing was written: this is what the run would do.")
+        console.print(
+            "\nNothing was written: this is what the run would do, and --expect-plan with that digest does nothing else."
+        )
         return
     verification = report["verification"]
-    if verification["verdict"] == "passed":
+    if verification["verdict"] == "not_run":
+        console.print("\nNot verified yet: that comes when everything is moved.")
+    elif verification["verdict"] == "passed":
         console.print(
             f"\n[green]Verification passed[/green]: {verification['compared']:,} items, tallies and days compared with the raw snapshots, no difference."
         )
@@ -110,6 +120,11 @@ def _verdict(console: Console, report: dict[str, Any]) -> None:
     if report["snapshots"]["waiting"]:
         console.print(
             "Snapshots wait for an account: see [bold]python manage.py load_snapshots --help[/bold], --create-users."
+        )
+    if report["status"] in ("paused", "pausing"):
+        console.print(
+            f"Go on with [bold]python manage.py migrate_local_storage --resume {report['run']}[/bold]; "
+            f"[bold]migration_status {report['run']}[/bold] says why it stopped."
         )
     if report["run"] is not None:
         console.print(f"Look at it: /admin/audit/migrationrun/{report['run']}/change/")

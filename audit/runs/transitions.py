@@ -8,6 +8,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.models import MigrationEvent, MigrationRun, RunStatus
+from audit.runs.refusals import IllegalTransition
+
+__all__ = ["TRANSITIONS", "IllegalTransition", "Transition", "record", "transition"]
 
 R = RunStatus
 
@@ -45,15 +48,31 @@ TRANSITIONS: tuple[Transition, ...] = (
         R.VERIFYING, "complete", R.COMPLETED_WITH_QUARANTINE, "The verification passed; some items wait in quarantine."
     ),
     Transition(R.VERIFYING, "fail", R.FAILED, "The verification found differences."),
-    Transition(R.RUNNING, "fail", R.FAILED, "A batch failed for good."),
+    Transition(
+        R.VERIFYING, "cohort_done", R.PAUSED, "The cohort is moved and verified; somebody decides about the rest."
+    ),
+    Transition(R.RUNNING, "fail", R.FAILED, "A batch failed for good, or met an error that nobody foresaw."),
+    Transition(R.PAUSING, "fail", R.FAILED, "A batch under way met an error that nobody foresaw."),
+    Transition(R.CANCELLING, "fail", R.FAILED, "A batch under way met an error that nobody foresaw."),
     Transition(R.RUNNING, "cancel", R.CANCELLING, "Somebody stops the run for good; batches under way are finished."),
     Transition(R.PAUSING, "cancel", R.CANCELLING, "Somebody stops the run for good while it pauses."),
     Transition(R.PAUSED, "cancel", R.CANCELLED, "Somebody gives up a paused run; what was committed stays."),
     Transition(R.CANCELLING, "cancelled", R.CANCELLED, "The last batch under way is committed."),
-    Transition(R.FAILED, "resume", R.RUNNING, "Somebody tries the failed batches and the verification again."),
+    Transition(R.FAILED, "retry", R.RUNNING, "Somebody tries the failed batches and the verification again."),
+    Transition(R.PAUSED, "retry", R.RUNNING, "Somebody tries the failed batches again and continues the run."),
+    *(
+        Transition(source, "verify", R.VERIFYING, "Somebody repaired or waived items; the second path compares again.")
+        for source in (R.COMPLETED, R.COMPLETED_WITH_QUARANTINE, R.FAILED)
+    ),
     *(
         Transition(source, "roll_back", R.ROLLING_BACK, "Somebody takes the run back.")
         for source in (R.PAUSED, R.COMPLETED, R.COMPLETED_WITH_QUARANTINE, R.FAILED, R.CANCELLED, R.ROLLBACK_FAILED)
+    ),
+    Transition(
+        R.ROLLING_BACK,
+        "roll_back",
+        R.ROLLING_BACK,
+        "A process was lost while taking back; another one goes on with the people who are left.",
     ),
     Transition(
         R.ROLLING_BACK,
@@ -69,10 +88,6 @@ TRANSITIONS: tuple[Transition, ...] = (
 _LEGAL = {(line.source, line.action, line.target) for line in TRANSITIONS}
 
 
-class IllegalTransition(Exception):
-    """The run is not in a status from which this is possible; nothing was changed."""
-
-
 def transition(
     *, run: MigrationRun, action: str, target: RunStatus, actor: str = "", reason: str = "", **changes: Any
 ) -> MigrationRun:
@@ -84,7 +99,13 @@ def transition(
         current = MigrationRun.objects.select_for_update().only("status").get(pk=run.pk)
         source = RunStatus(current.status)
         if (source, action, target) not in _LEGAL:
-            raise IllegalTransition(f"run {run.pk} is {source.value}: it cannot {action} to {target.value}")
+            raise IllegalTransition(
+                "run {run} is {status}: it cannot {action} to {target}",
+                run=run.pk,
+                status=source.value,
+                action=action,
+                target=target.value,
+            )
         MigrationRun.objects.filter(pk=run.pk).update(status=target, **changes)
         record(run=run, action=action, old_status=source, new_status=target, actor=actor, reason=reason)
     run.refresh_from_db()

@@ -44,6 +44,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "pgtrigger",
     "import_export",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "accounts",
     "nutrition",
     "exports",
@@ -58,6 +61,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.StaffSessions",
+    "accounts.middleware.SecondFactor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -114,6 +120,24 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 
+# --- Migration ---------------------------------------------------------------------------------------------------------
+MIGRATION_LEASE_SECONDS = env.int("MIGRATION_LEASE_SECONDS", default=120)
+"""How long a batch is left to a worker that says nothing, before another takes it over."""
+MIGRATION_DATABASE_PATIENCE = env.int("MIGRATION_DATABASE_PATIENCE", default=60)
+"""How many seconds a worker tries to reach a database that went away, before it gives up (the run stays as it is)."""
+
+MIGRATION_NICENESS = env.int("MIGRATION_NICENESS", default=10)
+"""How far workers stand back from the processor (0 to 19, `nice`), so that the application stays quick beside a run."""
+
+MIGRATE_NEW_SNAPSHOTS = env.bool("MIGRATE_NEW_SNAPSHOTS", default=False)
+"""Whether snapshots are migrated as they arrive (Celery beat). Switched on when migration day is over."""
+
+CELERY_BEAT_SCHEDULE = {
+    "take up stalled runs": {"task": "audit.sweep", "schedule": env.float("MIGRATION_SWEEP_SECONDS", default=20.0)},
+    "migrate new snapshots": {"task": "audit.migrate_new_snapshots", "schedule": 60.0},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
 # --- Sign-in -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 # E-mail is unique ignoring case, by an index on lower(email), which the check does not recognise.
@@ -130,6 +154,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", default="")
+"""The page of the app that sets a new password; mails from support add `?token=...`. Unset, no such mail is sent."""
+STAFF_TWO_FACTOR = env.str("STAFF_TWO_FACTOR", default="off")
+"""`required`: the team signs in with a code of an authenticator app too; `off`: by password alone."""
+OTP_TOTP_ISSUER = "DynProt"
+STAFF_SESSION_SECONDS = env.int("STAFF_SESSION_SECONDS", default=8 * 3600)
+"""How long a session of the team lasts after the sign-in, whatever is done in it."""
+STAFF_IDLE_SECONDS = env.int("STAFF_IDLE_SECONDS", default=30 * 60)
+"""How long it lasts after the last thing that somebody did."""
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -140,6 +173,11 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
+
+# --- Rows in and out of the admin: by permissions of their own, import_<model> and export_<model> -------------------------
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True  # a workbook cannot hold control characters
 
 # --- Language and time: instants in UTC; each person's own zone decides their days ---------------------------------------
 LANGUAGE_CODE = "fr"

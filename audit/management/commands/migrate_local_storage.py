@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+import threading
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
 
-from audit.runs.engine import BatchFailed, Interrupted, dry_run, migrate
+from audit.management.tuning_arguments import add_tuning_arguments, positive, tuning_of
+from audit.models import MigrationRun, RunStatus
+from audit.runs import control
+from audit.runs.dispatch import call_workers
+from audit.runs.engine import BatchFailed, Driver, Interrupted, dry_run, open_run
+from audit.runs.local_workers import Crew
+from audit.runs.manners import give_way
 from audit.runs.plan import Refused, Scope
 from audit.runs.report import Numbers
 from audit.runs.summary_table import summary_table
+from audit.runs.transitions import IllegalTransition
+from audit.runs.worker import Stop
 from audit.snapshots.lines import unreadable
 from audit.snapshots.staging import stage_files
 from dynprot.progress import Reporter, add_progress_argument, progress
 
-DONE, FAILED, DONE_WITH_QUARANTINE, REFUSED, INTERRUPTED = 0, 1, 3, 5, 130
+DONE, FAILED, DONE_WITH_QUARANTINE, PAUSED, REFUSED, INTERRUPTED = 0, 1, 3, 4, 5, 130
+CODES = {"completed": DONE, "completed_with_quarantine": DONE_WITH_QUARANTINE, "paused": PAUSED, "cancelled": PAUSED}
 
 EXIT_CODES = """
 exit codes:
@@ -26,8 +41,9 @@ exit codes:
   1  failed: a batch could not be written, or the verification found differences
   2  the command line is wrong
   3  done with quarantine: verified, but some items wait for a decision
+  4  paused (by Ctrl-C, by somebody, by the error budget, or a cohort is done) or cancelled: --resume RUN goes on
   5  refused: nothing was changed (another migration is active, nobody has that e-mail address, ...)
-  130  stopped by Ctrl-C: start it again to go on
+  130  stopped at once by a second Ctrl-C: start it again to go on
 """
 
 
@@ -35,15 +51,34 @@ class _HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
     """Leaves the list of exit codes in its lines."""
 
 
-def positive(text: str) -> int:
-    """A command line's whole number above zero."""
+def operator() -> str:
+    """Who sits at the keyboard, for events."""
     try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return number
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError):  # a container's user without a name
+        return "command line"
+
+
+@contextmanager
+def stop_on_signals(write: Any) -> Iterator[Stop]:
+    """SIGINT and SIGTERM ask to stop after the batch under way; the second one stops at once."""
+    stop = Stop()
+
+    def asked(number: int, _frame: Any) -> None:
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        if stop.requested:
+            raise KeyboardInterrupt
+        write(f"{name}: the batch under way is finished, then the run pauses. Once more stops at once.")
+        stop.request(name)
+
+    # Only a process's main thread gets signals; called from another one, somebody else looks after them.
+    signals = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, asked) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class ConsoleObserver:
@@ -73,7 +108,7 @@ class ConsoleObserver:
     def verifying(self, done: int, total: int) -> None:
         """The second path goes on."""
         if self._reporter is None or self._reporter.title != "Verifying":
-            self._begin("Verifying", "snapshots", total)
+            self._begin("Verifying", "people", total)
         assert self._reporter is not None
         self._reporter.advance(done - self._reporter.done)
 
@@ -98,6 +133,10 @@ class ConsoleObserver:
 class Command(BaseCommand):
     help = "Move waiting browser snapshots into the tables, batch by batch, and verify them."
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        give_way()  # a process of its own, not one that called the command
+        super().run_from_argv(argv)
+
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.epilog = EXIT_CODES
@@ -106,7 +145,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--batch-size", type=positive, default=100, metavar="PEOPLE", help="people in one transaction (default 100)"
+            "--batch-size",
+            type=positive,
+            metavar="PEOPLE",
+            help="people in one transaction, at most (default: 100, and more or fewer as time allows)",
         )
         parser.add_argument(
             "--source",
@@ -128,6 +170,21 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="predict everything and roll it back (files of --source are staged)"
         )
+        parser.add_argument(
+            "--expect-plan",
+            metavar="DIGEST",
+            help="predict first, and refuse to run when the effects are not those whose plan digest a dry run has printed",
+        )
+        parser.add_argument("--resume", type=positive, metavar="RUN", help="go on with this run, paused or interrupted")
+        parser.add_argument(
+            "--celery", action="store_true", help="let Celery's workers do it, --workers of them at a time; watch"
+        )
+        add_tuning_arguments(parser)
+        parser.add_argument(
+            "--governor",
+            action="store_true",
+            help="hold back while the application or the database suffers (always on with several workers)",
+        )
         parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
         add_progress_argument(parser)
 
@@ -138,10 +195,13 @@ class Command(BaseCommand):
             raise CommandError(f"--report: the folder {report_file.parent} does not exist", returncode=REFUSED)
         rejected = self._stage(options)
         observer = ConsoleObserver(options["progress"], self.stderr)
-        begin = dry_run if options["dry_run"] else migrate
         try:
-            report = begin(scope=scope, batch_size=options["batch_size"], observer=observer, rejected_lines=rejected)
-        except Refused as refusal:
+            with stop_on_signals(self.stderr.write) as stop:
+                if options["dry_run"]:
+                    report = self._predict(scope, options, observer, rejected)
+                else:
+                    report = self._migrate(scope, options, observer, rejected, stop)
+        except (Refused, IllegalTransition) as refusal:
             raise CommandError(f"Refused: {refusal}. Nothing was changed.", returncode=REFUSED) from None
         except Interrupted as loss:
             raise CommandError(
@@ -154,7 +214,7 @@ class Command(BaseCommand):
             ) from None
         except BatchFailed as failure:
             raise CommandError(
-                f"Failed: {failure}. What was committed before stays and is counted; start the command again to go on with the rest.",
+                f"Failed: {failure}. What was committed before stays and is counted; retry_migration goes on with the rest.",
                 returncode=FAILED,
             ) from failure
         finally:
@@ -162,9 +222,58 @@ class Command(BaseCommand):
         if report_file is not None:
             report_file.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         self.stdout.write(summary_table(report, colour=self.stdout.isatty()))
-        code = {"completed": DONE, "completed_with_quarantine": DONE_WITH_QUARANTINE}.get(report["status"], FAILED)
-        if code:
+        if code := CODES.get(report["status"], FAILED):
             sys.exit(code)
+
+    def _predict(self, scope: Scope, options: dict[str, Any], observer: Any, rejected: int) -> dict[str, Any]:
+        return dry_run(scope=scope, batch_size=options["batch_size"] or 100, observer=observer, rejected_lines=rejected)
+
+    def _migrate(
+        self, scope: Scope, options: dict[str, Any], observer: ConsoleObserver, rejected: int, stop: Stop
+    ) -> dict[str, Any]:
+        actor = operator()
+        if options["celery"] and not settings.BROKER_AVAILABLE:
+            raise Refused("--celery needs a broker: set REDIS_URL, or use --workers")
+        if options["expect_plan"]:
+            predicted = self._predict(scope, options, observer, rejected)["plan_digest"]
+            if predicted != options["expect_plan"]:
+                raise Refused(
+                    "the effects are not those expected: the plan digest is now {predicted}", predicted=predicted
+                )
+        run = self._run(scope, options, actor)
+        driver = Driver(run, observer, stop, actor=actor, rejected_lines=rejected, alone=options["resume"] is None)
+        if options["celery"] or options["workers"] > 1:
+            driver.let_others_join()
+            if options["celery"]:
+                call_workers(run)
+            Crew(run, 0 if options["celery"] else options["workers"], observer, stop, actor=actor).see_through()
+            if run.status == RunStatus.FAILED and not run.verdict:
+                raise BatchFailed(run.error)
+        else:
+            driver.drive()
+            if (
+                stop.requested and run.status == RunStatus.VERIFYING
+            ):  # there is nothing to pause: it is verified from the start next time
+                raise KeyboardInterrupt
+        return driver.report()
+
+    def _run(self, scope: Scope, options: dict[str, Any], actor: str) -> MigrationRun:
+        tuning = tuning_of(options)
+        if options["resume"] is None:
+            return open_run(
+                scope=scope,
+                batch_size=options["batch_size"] or 100,
+                largest_batch=options["batch_size"],
+                actor=actor,
+                tuning=tuning,
+                plan_digest=options["expect_plan"] or "",
+                governor=options["governor"] or options["celery"] or options["workers"] > 1,
+            )
+        run = MigrationRun.objects.filter(pk=options["resume"]).first()
+        if run is None:
+            raise Refused("there is no run {run}", run=options["resume"])
+        control.retune_quietly(run=run, workers=options["workers"], actor=actor)
+        return control.resume(run=run, actor=actor, reason="--resume")
 
     def _stage(self, options: dict[str, Any]) -> int:
         """Stages the files of --source; returns how many lines were broken (each is named on standard error)."""

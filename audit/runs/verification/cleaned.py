@@ -42,11 +42,11 @@ class QuarantineError(Exception):
 class Cleaned:
     """A meal or favourite as it should stand in its table.
 
-    `key` is what makes two items without ids the same. `body` is everything that is written but the zone's part of a meal (local day, time of
+    `created_said`: a favourite says itself when it was made. `key` is what makes two items without ids the same. `body` is everything that is written but the zone's part of a meal (local day, time of
     day) and the photo file: the columns `names`, as COPY prints them.
     """
 
-    __slots__ = ("body", "date_only", "key", "legacy_id", "names", "notes", "picture")
+    __slots__ = ("body", "created_said", "date_only", "key", "legacy_id", "names", "notes", "picture")
 
     def __init__(
         self, legacy_id: str | None, key: tuple[str, str, str], body: str, names: tuple[str, ...], notes: list[Note]
@@ -57,7 +57,17 @@ class Cleaned:
         self.names = names
         self.notes = notes
         self.date_only = False
+        self.created_said = True
         self.picture: Picture | None = None
+
+    @property
+    def created(self) -> str:
+        """When a favourite was made, as its row says it."""
+        return self.body.rpartition("\t")[2]
+
+    @created.setter
+    def created(self, instant: str) -> None:
+        self.body = f"{self.body.rpartition(chr(9))[0]}\t{instant}"
 
     @property
     def columns(self) -> dict[str, str]:
@@ -127,7 +137,9 @@ def clean_favorite(raw: dict[str, Any], zone: Zone, latest: Latest, captured_at:
         created or last_used or captured_at,
     )
     key = (name, description or name, protein)
-    return Cleaned(read_id(raw.get("id")), key, "\t".join(columns), FAVORITE_LINE, notes)
+    favorite = Cleaned(read_id(raw.get("id")), key, "\t".join(columns), FAVORITE_LINE, notes)
+    favorite.created_said = created is not None
+    return favorite
 
 
 def _told(name: str, read: Read, notes: list[Note]) -> str:

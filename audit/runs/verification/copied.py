@@ -21,6 +21,11 @@ def copied(text: str | None) -> str:
     return "".join(_SPECIAL.get(sign, sign) for sign in text) if _HAS_SPECIAL(text) else text
 
 
+def uncopied(text: str) -> str:
+    """The text of a column that was cleaned: of the signs that COPY escapes it holds none but the backslash."""
+    return text.replace("\\\\", "\\")
+
+
 def copied_array(texts: tuple[str, ...]) -> str:
     """An array of texts. Remembered: people repeat their tags."""
     found = _arrays.get(texts)

@@ -33,8 +33,6 @@ class Group:
     items: list[Item]
     final: Item
     parts: list[Part]
-    name_numbered: str = ""
-    """Of a favourite whose name had to be made unique: the name."""
 
     @property
     def content(self) -> Cleaned:
@@ -150,6 +148,8 @@ def _group(members: list[Item]) -> Group:
         by_snapshot[item.snapshot.id].append(item)
     kept = {snapshot: _kept(sorted(copies, key=lambda item: item.order)) for snapshot, copies in by_snapshot.items()}
     keepers = list(kept.values())  # in the order of the snapshots
+    if members[0].place.kind == FAVORITE:
+        _suppose_creation(keepers)
     final = _content(keepers[-1])
     with_final = [item for item in keepers if _content(item) == final]
     stands = with_final[0]
@@ -169,6 +169,15 @@ def _group(members: list[Item]) -> Group:
         else:
             parts.append(Part(item, "superseded", "older_copy"))
     return Group(members, with_final[0], parts)
+
+
+def _suppose_creation(keepers: list[Item]) -> None:
+    """Favourites that do not say when they were made: as the latest one that does, else as is supposed of the earliest."""
+    said = [item for item in keepers if item.cleaned.created_said]
+    created = (said[-1] if said else keepers[0]).cleaned.created
+    for item in keepers:
+        if not item.cleaned.created_said:
+            item.cleaned.created = created
 
 
 def _kept(copies: list[Item]) -> Item:
@@ -214,6 +223,8 @@ def given(item: Item) -> dict[str, str]:
         for column, name in _FIELD_OF_COLUMN.items()
         if columns.get(column, NULL) not in _EMPTY and raw.get(name) not in (None, "", [])
     }
+    if not item.cleaned.created_said:
+        said.pop("created_at", None)
     if columns["photo_url"] != NULL:
         said["photo_url"] = columns["photo_url"]
     if item.cleaned.picture is not None:
@@ -222,9 +233,6 @@ def given(item: Item) -> dict[str, str]:
 
 
 def _content(item: Item) -> tuple[str, str]:
-    """Everything that a row says, but its id. A favourite that does not say when it was made says nothing of that."""
+    """Everything that a row says, but its id."""
     cleaned = item.cleaned
-    body = cleaned.body
-    if item.place.kind == FAVORITE and item.raw.get("createdAt") is None and item.raw.get("lastUsed") is None:
-        body = body.rpartition("\t")[0]
-    return body, cleaned.picture.digest if cleaned.picture else ""
+    return cleaned.body, cleaned.picture.digest if cleaned.picture else ""

@@ -58,14 +58,19 @@ class Zone:
     def local(self, instant: str) -> tuple[str, str]:
         """The local day (ISO) and the time of day (`morning`, `afternoon`, `evening`, `night`) at this instant."""
         hour = instant[:13]
-        try:
-            known = self._hours[hour]
-        except KeyError:
+        known = self._hours[hour] if hour in self._hours else self.whole_hour(hour)
+        return known if known is not None else self._at(datetime.fromisoformat(instant))
+
+    def whole_hour(self, hour: str) -> tuple[str, str] | None:
+        """What `local` says of every instant of this UTC hour (`2026-03-14 12`), if it says the same of all."""
+        if hour not in self._hours:
+            if len(self._hours) > _MOST_HOURS:
+                self._hours.clear()
             start = datetime.fromisoformat(f"{hour}:00:00+00:00")
             first, last = self._at(start), self._at(start + timedelta(hours=1, microseconds=-1))
             middle = self._at(start + timedelta(minutes=30))
-            known = self._hours[hour] = first if first == middle == last else None
-        return known if known is not None else self._at(datetime.fromisoformat(instant))
+            self._hours[hour] = first if first == middle == last else None
+        return self._hours[hour]
 
     def _at(self, instant: datetime) -> tuple[str, str]:
         local = instant.astimezone(self.rules)
@@ -129,15 +134,17 @@ def read_iso_string(value: Any, latest: Latest) -> str | None:
     if type(value) is not str or len(value) != 24 or not _ISO_STRING(value):
         return None
     hour = value[:13]
-    if hour not in _hours_that_exist and not _exists(hour):
+    if not hour_exists(hour):
         return None
     fraction = value[19:23].rstrip("0")
     text = f"{hour[:10]} {value[11:19]}{fraction}+00" if fraction != "." else f"{hour[:10]} {value[11:19]}+00"
     return text if text <= latest.text else None
 
 
-def _exists(hour: str) -> bool:
+def hour_exists(hour: str) -> bool:
     """Whether this `YYYY-MM-DDTHH` is in the calendar."""
+    if hour in _hours_that_exist:
+        return True
     try:
         datetime.fromisoformat(f"{hour}:00:00")
     except ValueError:

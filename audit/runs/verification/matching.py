@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
+from uuid import UUID
 
 from audit.runs.verification.cleaned import Cleaned
-from audit.runs.verification.copied import NULL, copied
+from audit.runs.verification.copied import NULL, copied, uncopied
 from audit.runs.verification.copies import Group
-from audit.runs.verification.instants import Zone
-from audit.runs.verification.items import FAVORITE, MEAL
-from audit.runs.verification.naming import is_numbered
+from audit.runs.verification.instants import Zone, microseconds_of_text
+from audit.runs.verification.items import FAVORITE, MEAL, Item
 from audit.runs.verification.pictures import fault_of_file
 from audit.runs.verification.rows import FAVORITE_LINE, MEAL_LINE, PersonRows, Row, row_of
 from audit.runs.verification.verdict import Findings
+from dynprot.identifiers import RowIds
 
 State = Literal["there", "edited", "later", "deleted", "server", "missing"]
 """`there`: compared with its item; `edited`/`deleted`: by the person since; `later`: a later run wrote it again; `server`: not from a browser."""
@@ -56,6 +58,15 @@ _IMPORTED = "8"
 """The place and value of the version in the id of an imported row (UUIDv8): a deleted row of another kind explains no missing one."""
 
 
+def _identity(item: Item) -> str:
+    """What the id of a row is made of whose earliest item this is (importing.md section 5)."""
+    if item.legacy_id is not None:
+        return f"id:{item.legacy_id}"
+    first, description, protein = item.cleaned.key
+    first = str(microseconds_of_text(first)) if item.place.kind == MEAL else uncopied(first)
+    return "\x1f".join((f"like:{first}", uncopied(description), str(int(Decimal(protein) * 100))))
+
+
 class Matcher:
     """The rows of one person and kind. `told` gives the row id that the standing item's outcome row names, if it has one; `kept` the reasons
     that it gives for leaving the server's side alone: only these and the activity log excuse a row that is different or gone (section 8)."""
@@ -82,6 +93,7 @@ class Matcher:
         self.traced = set(imported)
         self.told = told
         self.kept = kept
+        self.ids = RowIds(UUID(user))
         self.line, self.columns = LINES[kind]
 
     def match(self, groups: list[Group]) -> list[Match]:
@@ -103,6 +115,24 @@ class Matcher:
         if rows or open_groups:
             matches.extend(self._open(open_groups))
         return matches
+
+    def all_identical(self, groups: list[Group]) -> bool:
+        """Whether each group has a row that says just what it says: then no favourite had to be given another name."""
+        return all(self._line(group) in self.rows for group in groups)
+
+    def rows_by_group(self, groups: list[Group]) -> tuple[Callable[[Group], Row | None], list[Row]]:
+        """Which row is each group's by what it is, whatever its name says; and all rows."""
+        rows = [row_of(content, entry) for content, entries in self.rows.items() for entry in entries]
+        left, by_id = list(rows), {row.id: row for row in rows}
+        found: dict[int, Row] = {}
+        for same in (self._same_id, self._same_identity):
+            for group in groups:
+                row = same(group, left, by_id) if id(group) not in found else None
+                if row is not None:
+                    found[id(group)] = row
+                    left.remove(row)
+                    del by_id[row.id]
+        return lambda group: found.get(id(group)), rows
 
     def _line(self, group: Group) -> str:
         """The local day is that of the earliest snapshot that has the item."""
@@ -137,14 +167,25 @@ class Matcher:
                 self._differ("no item of a snapshot accounts for this row", expected="", actual=f"{row.id} {row.line}")
         return matches
 
-    def _same_identity(self, group: Group, left: list[Row], by_id: dict[str, Row]) -> Row | None:
+    def _same_id(self, group: Group, left: list[Row], by_id: dict[str, Row]) -> Row | None:
+        """The row that the run names, or that an item of the group was given; of several the one of the earliest item."""
         told = self.told(group)
         if told is not None and told in by_id:
             return by_id[told]
+        identities = [_identity(group.items[0]), *(f"id:{item.legacy_id}" for item in group.items if item.legacy_id)]
+        for identity in dict.fromkeys(identities):
+            row_id = self.ids.text(self.kind, identity)
+            if row_id in by_id:
+                return by_id[row_id]
         ids = {copied(legacy_id) for legacy_id in group.legacy_ids}
-        keys = {item.cleaned.key for item in group.items}
-        found = [row for row in left if row.legacy_id in ids] or [row for row in left if self._key(row) in keys]
-        return found[0] if found else None
+        return next((row for row in left if row.legacy_id in ids), None)
+
+    def _same_identity(self, group: Group, left: list[Row], by_id: dict[str, Row]) -> Row | None:
+        row = self._same_id(group, left, by_id)
+        if row is None:
+            keys = {item.cleaned.key for item in group.items}
+            row = next((row for row in left if self._key(row) in keys), None)
+        return row
 
     def _key(self, row: Row) -> tuple[str, ...]:
         columns = row.columns(self.columns)
@@ -166,10 +207,15 @@ class Matcher:
         wanted = {"legacy_id": legacy_id, **dict(zip(self.columns, line.split("\t"), strict=True))}
         found = {"legacy_id": row.legacy_id, **row.columns(self.columns)}
         for column, value in wanted.items():
-            if found[column] != value and not (column == "name" and is_numbered(found[column], group.name_numbered)):
+            if found[column] != value and not (column == "legacy_id" and self._may_have_id(group, row)):
                 self._differ_in(group, column, value, found[column], "the row does not say what the browser said")
         self._compare_origin(group, row)
         return Match(group, "there", row)
+
+    def _may_have_id(self, group: Group, row: Row) -> bool:
+        """The id is not content: a row that this run did not write keeps the one it got, be it none, as long as an item says so."""
+        ids = {copied(item.legacy_id) for item in group.items}
+        return row.run != self.run and row.legacy_id in ids
 
     def _without_row(self, groups: list[Group], left: list[Row]) -> list[Match]:
         """Groups that have no row at all: deleted by the person, edited beyond recognition, or missing."""

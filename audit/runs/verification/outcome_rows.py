@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from audit.runs.verification.copies import STANDS
-from audit.runs.verification.items import Item, Person
+from audit.runs.verification.items import REPAIRED, Item, Person
 from audit.runs.verification.json_text import ascii_json, is_raw_of, same
 from audit.runs.verification.matching import Match
 from audit.runs.verification.verdict import Findings
@@ -19,6 +19,7 @@ Key = tuple[int, str]
 """Snapshot and path: what an outcome row is found by."""
 
 SERVER_REASONS = frozenset({"server_edit_kept", "deleted_on_server", "already_on_server"})
+LATER_REASONS = frozenset({"older_copy", "copy"})
 _NO_VALUE = object()
 
 
@@ -129,14 +130,16 @@ class OutcomeCheck:
 
     def _standing(self, fate: Fate, row: OutcomeRow) -> None:
         item, match = fate.item, fate.match
-        allowed = fate.allowed or _allowed(match, self.run)
+        allowed = fate.allowed or _allowed(match, self.run, repaired=item.bytes_hold is not None)
         if row.outcome not in allowed:
             self._differ(
                 item, "outcome", " or ".join(sorted(allowed)), row.outcome, "the outcome is not what became of the item"
             )
         reasons = set(row.reasons)
-        server = reasons & SERVER_REASONS
-        reasons -= SERVER_REASONS
+        # A repair that was replayed after a later run: the later browser's content stays.
+        late = LATER_REASONS if item.bytes_hold is not None and match is not None and match.state == "later" else set()
+        server = reasons & (SERVER_REASONS | late)
+        reasons -= SERVER_REASONS | late
         told = [(change.get("field"), change.get("reason")) for change in row.changes]
         kept = [pair for pair in told if pair[1] in SERVER_REASONS]
         if row.outcome in ("superseded", "duplicate") and not server:
@@ -169,6 +172,9 @@ class OutcomeCheck:
             name, reason = str(change.get("field")), str(change.get("reason"))
             if (name, reason) not in values:
                 continue  # told above, or what the server kept
+            if reason == REPAIRED:
+                self._repaired(fate.item, change)
+                continue
             raw = _field_of(fate.item.raw, name)
             stored = change.get("raw")
             is_absent = raw is _NO_VALUE
@@ -186,6 +192,23 @@ class OutcomeCheck:
                     change.get("value"),
                     "the value is not the one that was stored",
                 )
+
+    def _repaired(self, item: Item, change: dict[str, Any]) -> None:
+        """Both are kept: what the bytes hold, and what stands for it."""
+        hold = list(item.bytes_hold or ())
+        stored, value = change.get("raw"), change.get("value")
+        if not isinstance(stored, str) or not any(is_raw_of(stored, raw) for raw in hold):
+            self._differ(
+                item,
+                "changes.repaired.raw",
+                ascii_json(hold[0]),
+                stored,
+                "the raw value is not the one in the snapshot",
+            )
+        if not isinstance(value, str) or not is_raw_of(value, item.raw):
+            self._differ(
+                item, "changes.repaired.value", ascii_json(item.raw), value, "the value is not the one of the repair"
+            )
 
     def _set_aside(self, fate: Fate, row: OutcomeRow) -> None:
         item = fate.item
@@ -235,7 +258,7 @@ class OutcomeCheck:
         )  # fmt: skip
 
 
-def _allowed(match: Match | None, run: int) -> frozenset[str]:
+def _allowed(match: Match | None, run: int, *, repaired: bool) -> frozenset[str]:
     """Which outcomes a standing item may have, seeing its row."""
     if match is None or match.state == "missing":
         return frozenset({"created", "updated", "unchanged"})
@@ -244,7 +267,8 @@ def _allowed(match: Match | None, run: int) -> frozenset[str]:
         return frozenset({"created", "updated"} if ours else {"unchanged"})
     if match.state == "server":
         return frozenset({"duplicate"})
-    return frozenset({"created", "updated", "unchanged", "superseded"})
+    anything = {"created", "updated", "unchanged", "superseded"}
+    return frozenset(anything | {"duplicate"} if repaired and match.state == "later" else anything)
 
 
 def _field_of(raw: Any, name: str) -> Any:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from audit.runs.verification.cleaned import QuarantineError, clean_favorite, clean_meal
 from audit.runs.verification.copies import Group, group_items
 from audit.runs.verification.items import FAVORITE, KINDS, MEAL, Item, Person
 from audit.runs.verification.matching import Match, Matcher
-from audit.runs.verification.naming import make_names_unique
-from audit.runs.verification.outcome_rows import SERVER_REASONS, Count, Fate, OutcomeCheck
-from audit.runs.verification.plain import plain_meal, take_plain
+from audit.runs.verification.naming import name_favorites
+from audit.runs.verification.outcome_rows import SERVER_REASONS, Count, Fate, OutcomeCheck, OutcomeRow
+from audit.runs.verification.plain import PlainLines
 from audit.runs.verification.profiles import ProfileCheck
 from audit.runs.verification.reading import read_snapshot
-from audit.runs.verification.rows import PersonRows
+from audit.runs.verification.repairs import put_in_place
+from audit.runs.verification.rows import PersonRows, plain_ending
 from audit.runs.verification.tables import Tables
 from audit.runs.verification.verdict import Findings
 
@@ -24,6 +23,8 @@ def check_person(findings: Findings, run: int, person: Person, tables: Tables) -
     """Reads the person's snapshots and compares everything that came of them."""
     for snapshot in person.snapshots:
         read_snapshot(person, snapshot)
+        if snapshot.repairs:
+            put_in_place(person, snapshot)
         snapshot.payload = b""
     person.snapshots.sort(key=lambda snapshot: (snapshot.captured_at, snapshot.sha256))
     outcomes = OutcomeCheck(findings, run, person, tables.outcomes.get(person.id, ()))
@@ -41,8 +42,9 @@ def check_person(findings: Findings, run: int, person: Person, tables: Tables) -
             kept=lambda group: _kept(group, outcomes),
         )
         groups = group_items(items)
-        if kind == FAVORITE:
-            make_names_unique(groups)
+        if kind == FAVORITE and not matcher.all_identical(groups):
+            row_of, all_rows = matcher.rows_by_group(groups)
+            name_favorites(groups, row_of, all_rows, lambda group: _outcome(group, outcomes), run)
         for match in matcher.match(groups):
             _check_parts(outcomes, match)
     ProfileCheck(findings, run, person, tables, outcomes).check()
@@ -58,8 +60,8 @@ def _meals(person: Person, run: int, rows: PersonRows, outcomes: OutcomeCheck) -
     """The readable meals that have to be looked at closely: without those that are plain, whose rows are taken out and counted."""
     if len(person.meals) == 1 and person.meals[0].snapshot.in_run:
         array = person.meals[0]
-        seen: set[Any] = set()
-        lines = [plain_meal(raw, array.snapshot.zone, array.snapshot.latest, seen) for raw in array.elements]
+        plain = array.plain_lines()
+        lines = plain.lines
         for snapshot, path in outcomes.rows:
             index = array.index_of(path) if snapshot == array.snapshot.id else None
             if index is not None:
@@ -68,17 +70,25 @@ def _meals(person: Person, run: int, rows: PersonRows, outcomes: OutcomeCheck) -
         unreadable = person.items[MEAL]
         person.items[MEAL] = unreadable + others
         readable = _readable(person, MEAL)
-        if not any(item.cleaned.legacy_id in seen or item.cleaned.key in seen for item in readable):
-            without_row: list[Item] = []
-            outcomes.count_created(MEAL, array.snapshot.id, take_plain(array, run, rows, without_row, lines))
-            if not without_row:
+        if plain.are_different() and not _may_be_copies(readable, plain):
+            left = rows.take(lines, plain_ending(run, array.snapshot.id))
+            outcomes.count_created(MEAL, array.snapshot.id, len(lines) - len(others) - len(left))
+            if not left:
                 return readable
-            person.items[MEAL].extend(without_row)
+            person.items[MEAL].extend(array.item(index) for index in left)
             return _readable(person, MEAL)
         person.items[MEAL] = unreadable  # one may be a copy of a plain one
     for array in person.meals:
-        person.items[MEAL].extend(array.item(index) for index in range(len(array.elements)))
+        person.items[MEAL].extend(array.item(index) for index in range(len(array)))
     return _readable(person, MEAL)
+
+
+def _may_be_copies(items: list[Item], plain: PlainLines) -> bool:
+    """Whether one of these items may be the same meal as a plain one."""
+    if not items:
+        return False
+    ids, instants = set(plain.ids), set(plain.instants)
+    return any(item.cleaned.legacy_id in ids or item.cleaned.key[0] in instants for item in items)
 
 
 def _readable(person: Person, kind: str) -> list[Item]:
@@ -100,6 +110,7 @@ def _readable(person: Person, kind: str) -> list[Item]:
         except QuarantineError as error:
             item.problem = error.reason
             continue
+        item.cleaned.notes.extend(item.repair_notes)
         readable.append(item)
     return readable
 
@@ -114,9 +125,14 @@ def _told(group: Group, outcomes: OutcomeCheck) -> str | None:
     return next((row.row_id for item in items if (row := outcomes.of(item)) is not None and row.row_id), None)
 
 
+def _outcome(group: Group, outcomes: OutcomeCheck) -> OutcomeRow | None:
+    """What the run says of the item that stands for the group."""
+    return outcomes.of(group.standing) if group.standing else None
+
+
 def _kept(group: Group, outcomes: OutcomeCheck) -> frozenset[str]:
     """The reasons for which the run left the server's row as it was, by the standing item's outcome row."""
-    row = outcomes.of(group.standing) if group.standing else None
+    row = _outcome(group, outcomes)
     return SERVER_REASONS.intersection(row.reasons) if row is not None else frozenset()
 
 

@@ -68,7 +68,9 @@ def read_records(person: Person, kind: str) -> Record:
             record.stale.append(item)
             continue
         record.items.append(item)
-        record.answers[id(item)] = profile_answers(item) if kind == PROFILE else preferences_answers(item)
+        answers = profile_answers(item) if kind == PROFILE else preferences_answers(item)
+        answers.notes.extend(item.repair_notes)
+        record.answers[id(item)] = answers
     return record
 
 
@@ -207,7 +209,8 @@ class ProfileCheck:
         row_ids = frozenset({self.row["id"]}) if self.row is not None else None
         for item in record.stale:
             if item.snapshot.in_run:
-                self.outcomes.check(Fate(item, "superseded", "stale_pending_goals", row_ids=row_ids))
+                notes = item.repair_notes
+                self.outcomes.check(Fate(item, "superseded", "stale_pending_goals", notes, row_ids=row_ids))
         for item in record.items:
             if not item.snapshot.in_run:
                 continue

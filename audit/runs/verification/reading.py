@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from audit.runs.verification.instants import NoInstantError, read_instant
 from audit.runs.verification.items import FAVORITE, MEAL, PREFERENCES, PROFILE, Array, Item, Person, Place, Snapshot
 from audit.runs.verification.json_text import UnreadableError, decode
 from audit.runs.verification.ownership import Ownership
+from audit.runs.verification.plain import WrittenMeals, written_meals
 from audit.runs.verification.texts import storable
 from audit.runs.verification.zones import known_zone, zone_named
 
@@ -37,7 +39,10 @@ _NOTHING: tuple[Any, ...] = (None, "")
 
 
 def read_snapshot(person: Person, snapshot: Snapshot) -> None:
-    """Fills in the snapshot's zone and moment and adds its items to the person's."""
+    """Fills in the snapshot's zone and moment and adds its items to the person's; of one that was set aside, one item for all."""
+    if snapshot.poisoned:
+        place = Place("", MEAL, (0,), "", "poison_snapshot")
+        person.items[MEAL].append(Item(snapshot, place, "(the bytes are in the snapshot)", "poison_snapshot"))
     try:
         capture = decode(snapshot.payload.decode())
     except (UnreadableError, UnicodeDecodeError):
@@ -49,7 +54,7 @@ def read_snapshot(person: Person, snapshot: Snapshot) -> None:
     snapshot.zone = zone_named(snapshot.zone_given) if snapshot.zone_given else snapshot.zone
     with suppress(NoInstantError):  # else the moment of staging stands in
         snapshot.captured_at, _ = read_instant(capture.get("captured_at"), snapshot.zone, snapshot.latest)
-    for found in _items(person, snapshot, capture):
+    for found in _items(person, snapshot, capture) if not snapshot.poisoned else ():
         if isinstance(found, Array):
             person.meals.append(found)
         else:
@@ -67,7 +72,7 @@ def _items(person: Person, snapshot: Snapshot, capture: dict[str, Any]) -> Itera
         if match is not None:
             owner = match["owner"]
             place = _StorePlace(key, match["store"], 1 if owner is None else 0, order, ownership.problem_of(owner))
-            yield from _stored(snapshot, place, stored)
+            yield from _stored(snapshot, place, stored, alone=len(person.snapshots) == 1)
         elif key in _ROOT_KEYS:
             yield from _root(snapshot, key, stored, ownership.problem_of(None))
     state = capture.get("page_state")
@@ -96,12 +101,15 @@ class _StorePlace:
         return Place(path, kind, (first, *self.rank), source, self.problem)
 
 
-def _stored(snapshot: Snapshot, place: _StorePlace, stored: Any) -> Iterator[Item | Array]:
+def _stored(snapshot: Snapshot, place: _StorePlace, stored: Any, *, alone: bool) -> Iterator[Item | Array]:
+    """`alone`: it is the person's only snapshot, so that its meals may never have to be looked at closely."""
     if stored == "":
         return
     kind = _KIND_OF_STORE[place.store]
     try:
-        value = parsed(stored)
+        value = _written(stored, place.store) if alone else None
+        if value is None:
+            value = parsed(stored)
     except UnreadableError as error:
         yield Item(snapshot, place.part("", kind), stored, error.reason)
         return
@@ -113,6 +121,35 @@ def _stored(snapshot: Snapshot, place: _StorePlace, stored: Any) -> Iterator[Ite
         yield from _array(snapshot, place.part("", MEAL), value, stored)
     else:
         yield from _object(snapshot, place.part("", kind), value, stored)
+
+
+_STATE_OF_MEALS = '{"meals":'
+_MEALS_TAKEN_OUT = secrets.token_hex(16)
+"""Stands for the meals in the text of a state from which they were taken: nobody can have written it there."""
+
+
+def _written(stored: Any, store: str) -> Any:
+    """What `parsed` gives, but the meals as they are written; nothing where their text is not recognised. A text that is not JSON is for `parsed`
+    to tell."""
+    if type(stored) is not str:
+        return None
+    if store == "meals":
+        found = written_meals(stored, 0)
+        return found[0] if found is not None and not found[1] else None
+    if store != "app-state" or not stored.startswith(_STATE_OF_MEALS):
+        return None
+    found = written_meals(stored, len(_STATE_OF_MEALS))
+    if found is None:
+        return None
+    meals, rest = found
+    try:
+        state = decode(f'{_STATE_OF_MEALS}"{_MEALS_TAKEN_OUT}"{rest}')
+    except UnreadableError:
+        return None
+    if state["meals"] != _MEALS_TAKEN_OUT:  # a second field of that name
+        return None
+    state["meals"] = meals
+    return state
 
 
 def parsed(stored: Any) -> Any:
@@ -142,7 +179,7 @@ def _state(snapshot: Snapshot, place: _StorePlace, state: Any, stored: str | Non
 
 
 def _array(snapshot: Snapshot, place: Place, value: Any, stored: str | None) -> Iterator[Item | Array]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | WrittenMeals):
         yield Item(snapshot, place, value, "not_an_array", also_raw=stored)
         return
     array = Array(snapshot, place, value)

@@ -18,6 +18,10 @@ FAVORITE_LINE = (
 )  # fmt: skip
 ORIGIN = ("photo_file", "import_run_id", "import_snapshot_id", "imported", "edited")
 _ID_LENGTH = 36
+_ID = slice(_ID_LENGTH + 1, 2 * _ID_LENGTH + 1)
+_REST = 2 * _ID_LENGTH + 2
+"""Where a line has the row's id, and what follows: before both there is the person's."""
+
 MEAL_FILE = ("user_id", "id", "legacy_id", *MEAL_LINE, *ORIGIN)
 """The columns of the copied meals, for whoever reads that text again."""
 
@@ -44,43 +48,41 @@ Entry = list[str]
 
 
 class PersonRows:
-    """One person's rows: the whole line after the id → the id, or the ids with commas between when rows are the same."""
+    """One person's rows, as lines."""
 
     __slots__ = ("lines",)
 
-    def __init__(self, lines: dict[str, str]) -> None:
+    def __init__(self, lines: list[str]) -> None:
         self.lines = lines
 
-    def take(self, line: str) -> bool:
-        """Takes out the one row that says exactly this."""
-        if len(self.lines.get(line, "")) != _ID_LENGTH:
-            return False
-        del self.lines[line]
-        return True
+    def take(self, expected: list[str | None], ending: str) -> list[int]:
+        """Takes out each row that says exactly one of these (with that ending, and it alone); returns which of them no row says."""
+        ids = {line[_REST:]: line for line in self.lines}
+        if len(ids) < len(self.lines):  # where two rows say the same, which of them it is has to be found out
+            return [index for index, line in enumerate(expected) if line is not None]
+        take = ids.pop
+        left = [index for index, line in enumerate(expected) if line is not None and take(line + ending, None) is None]
+        self.lines = list(ids.values())
+        return left
 
     def by_content(self) -> dict[str, list[Entry]]:
         """Legacy id and content → the rows, for `row_of`."""
         contents: dict[str, list[Entry]] = defaultdict(list)
-        for line, ids in self.lines.items():
-            content, *origin = line.rsplit("\t", len(ORIGIN))
-            contents[content].extend([row_id, *origin] for row_id in ids.split(","))
+        for line in self.lines:
+            content, *origin = line[_REST:].rsplit("\t", len(ORIGIN))
+            contents[content].append([line[_ID], *origin])
         return dict(contents)
 
 
 class Rows:
     """The rows of one table by person; who matches a row takes it out, so that what is left is left over."""
 
-    def __init__(self, text: bytes) -> None:
-        people: dict[str, dict[str, str]] = defaultdict(dict)
-        for line in text.decode().split("\n"):
-            if line:
-                user, row_id, rest = line.split("\t", 2)
-                rows = people[user]
-                rows[rest] = f"{rows[rest]},{row_id}" if rest in rows else row_id
-        self._people = people
+    def __init__(self, texts: dict[str, bytes]) -> None:
+        self._people = dict(texts)
 
     def of(self, user: str) -> PersonRows:
-        return PersonRows(self._people.pop(user, {}))
+        text = self._people.pop(user, b"")
+        return PersonRows(text.decode().split("\n") if text else [])
 
 
 def row_of(content: str, entry: Entry) -> Row:

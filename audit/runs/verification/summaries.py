@@ -126,12 +126,17 @@ class SummaryCheck:
     def __exit__(self, *error: object) -> None:
         self.database.close()
 
-    def check(self, meals: bytes, goals: bytes, summaries: bytes) -> SummaryFaults:
-        """Compares each column of each day of a chunk's people; a day on one side only is a fault too."""
+    def check(self, meals: list[bytes], goals: bytes, summaries: bytes) -> SummaryFaults:
+        """Compares each column of each day of a chunk's people; a day on one side only is a fault too. `meals`: the lines of each person."""
         paths = {}
-        for name, content in (("meals", meals), ("goals", goals), ("summaries", summaries)):
+        for name, texts in (
+            ("meals", [text + b"\n" for text in meals]),
+            ("goals", [goals]),
+            ("summaries", [summaries]),
+        ):
             paths[name] = self.folder / f"{name}.tsv"
-            paths[name].write_bytes(content)
+            with paths[name].open("wb") as file:
+                file.writelines(texts)
         expected = self._with_percentages(
             _EXPECTED.format(meals=_table(str(paths["meals"]), _MEALS), goals=_table(str(paths["goals"]), _GOALS))
         )

@@ -12,10 +12,7 @@ import psycopg
 from audit.runs.verification.copied import NULL
 from audit.runs.verification.outcome_rows import OutcomeRow
 from audit.runs.verification.profile_rules import COLUMNS, PREFERENCE_COLUMNS
-from audit.runs.verification.rows import FAVORITE_LINE, MEAL_LINE, Rows
-
-# An API's photo in the row can be megabytes; what matters is that an imported row has none.
-_MEAL_COLUMNS = ", ".join("left(photo_data, 100)" if name == "photo_data" else name for name in MEAL_LINE)
+from audit.runs.verification.rows import FAVORITE_LINE, MEAL_FILE, ORIGIN, Rows
 
 
 def _answered(table: str) -> str:
@@ -26,8 +23,54 @@ def _answered(table: str) -> str:
     )
 
 
-def _origin(table: str) -> str:
-    return f"import_run_id, import_snapshot_id, imported_at IS NOT NULL, {_answered(table)}"
+# What COPY escapes, and how.
+_SPECIAL = {
+    "\\\\": "\\\\\\\\",
+    "\\t": "\\\\t",
+    "\\n": "\\\\n",
+    "\\r": "\\\\r",
+    "\\b": "\\\\b",
+    "\\f": "\\\\f",
+    "\\v": "\\\\v",
+}
+_HAS_SPECIAL = r"E'[\\\\\\t\\n\\r\\b\\f\\v]'"
+_TEXTS = frozenset({
+    "legacy_id", "description", "source_type", "photo_url", "tags", "meal_time_category", "photo_data", "meal_type", "photo_file", "name",
+})  # fmt: skip
+_FLAGS = frozenset({"ai_estimated", "imported", "edited"})
+
+
+def _lines_of_people(table: str, names: tuple[str, ...]) -> str:
+    """A statement that gives each of the people and their rows in one text, a line each, exactly as COPY prints them.
+
+    One value a person is taken over in one piece, without Python having a hand in it, where COPY hands over row by row; and a search by
+    person needs no statistics to be planned right. Texts are escaped only where one of them has anything to escape.
+    """
+    sources = {
+        "photo_data": "left(photo_data, 100)",  # an API's photo in the row can be megabytes; what matters is that an imported row has none
+        "imported": "imported_at IS NOT NULL",
+        "edited": _answered(table),
+    }
+    if table == "favorite_meals":
+        sources["photo_file"] = "NULL"
+    values = {name: f"({sources.get(name, name)})::text" for name in names}
+    texts = ", ".join(values[name] for name in names if name in _TEXTS)
+    plain = {name: f"left({value}, 1)" if name in _FLAGS else value for name, value in values.items()}
+    escaped = {name: _escaped(value) if name in _TEXTS else value for name, value in plain.items()}
+    return (
+        f"SELECT people.id::text, (SELECT string_agg(CASE WHEN concat({texts}) ~ {_HAS_SPECIAL} THEN {_line(escaped)} ELSE {_line(plain)} END,"
+        f" E'\\n') FROM {table} WHERE user_id = people.id) FROM unnest($1::uuid[]) AS people (id)"
+    )
+
+
+def _line(columns: dict[str, str]) -> str:
+    return "concat_ws(E'\\t', " + ", ".join(f"coalesce({column}, '{NULL}')" for column in columns.values()) + ")"
+
+
+def _escaped(text: str) -> str:
+    for special, escape in _SPECIAL.items():
+        text = f"replace({text}, E'{special}', E'{escape}')"
+    return text
 
 
 _OF_PEOPLE = "WHERE user_id = ANY (%s)"
@@ -41,8 +84,6 @@ PROFILE_COLUMNS = (
 )
 
 _STATEMENTS = {
-    "meals": f"SELECT user_id, id, legacy_id, {_MEAL_COLUMNS}, photo_file, {_origin('meal_entries')} FROM meal_entries {_OF_PEOPLE}",
-    "favorites": f"SELECT user_id, id, legacy_id, {', '.join(FAVORITE_LINE)}, NULL, {_origin('favorite_meals')} FROM favorite_meals {_OF_PEOPLE}",
     "profiles": (
         f"SELECT user_id, {', '.join(PROFILE_COLUMNS[:-1])}, {_answered('user_profiles')}, id"
         f" FROM user_profiles {_OF_PEOPLE}"
@@ -59,6 +100,9 @@ _STATEMENTS = {
     ),
 }
 
+
+_MEALS = _lines_of_people("meal_entries", MEAL_FILE)
+_FAVORITES = _lines_of_people("favorite_meals", ("user_id", "id", "legacy_id", *FAVORITE_LINE, *ORIGIN))
 
 _COUNTS = ("found", "created", "updated", "unchanged", "duplicate", "superseded", "quarantined", "waived")
 
@@ -90,7 +134,7 @@ class Tables:
     """Person and kind → id of a deleted row → whether the activity log answers for its deletion."""
     outcomes: dict[str, list[OutcomeRow]]
     tallies: dict[tuple[int, str], dict[str, int]]
-    meal_text: bytes
+    meal_texts: list[bytes]
     goal_text: bytes
 
 
@@ -116,8 +160,26 @@ def copy_out(session: Session, statement: str, parameters: list[Any]) -> bytes:
     return b"".join(rows)
 
 
+def rows_of(session: Session, statement: str, users: list[Any], *more: bytes) -> list[tuple[Any, ...]]:
+    """What a statement gives whose first parameter are these people, in binary; texts are texts then.
+
+    By libpq itself, in one wait without Python's lock: psycopg waits in small steps, each of which would have to get the lock back from the
+    thread that compares.
+    """
+    people = "{" + ",".join(map(str, users)) + "}"
+    result = session.pgconn.exec_params(statement.encode(), [people.encode(), *more], result_format=1)
+    if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+        raise psycopg.errors.error_from_result(result)
+    columns = range(result.nfields)
+    return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
+
+
 def fetch_tables(session: Session, run: int, users: list[Any], snapshots: list[int]) -> Tables:
     """Everything about these people that a run may have written, and what the run says of these snapshots."""
+    meals, favorites = (
+        {user.decode(): lines for user, lines in rows_of(session, statement, users) if lines is not None}
+        for statement in (_MEALS, _FAVORITES)
+    )
     texts = {name: copy_out(session, statement, [users]) for name, statement in _STATEMENTS.items()}
     goals = defaultdict(list)
     for user, day, protein, calories, source, goal_run in _lines(texts["goals"]):
@@ -126,8 +188,8 @@ def fetch_tables(session: Session, run: int, users: list[Any], snapshots: list[i
     for user, row_id, kind, answered in _lines(texts["deleted"]):
         deleted[user, kind][row_id] = answered == "t"
     return Tables(
-        meals=Rows(texts["meals"]),
-        favorites=Rows(texts["favorites"]),
+        meals=Rows(meals),
+        favorites=Rows(favorites),
         profiles={
             user: dict(zip((*PROFILE_COLUMNS, "id"), row, strict=True)) for user, *row in _lines(texts["profiles"])
         },
@@ -136,7 +198,7 @@ def fetch_tables(session: Session, run: int, users: list[Any], snapshots: list[i
         deleted=deleted,
         outcomes=_outcomes(session, run, users),
         tallies=_tallies(session, run, snapshots),
-        meal_text=texts["meals"],
+        meal_texts=list(meals.values()),
         goal_text=texts["goals"],
     )
 
