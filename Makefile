@@ -9,7 +9,7 @@ ARGS ?=
 export PYTHON PORT SERVE
 
 .DEFAULT_GOAL := help
-.PHONY: help docs install install-dev demo test lint bench lock stop clean \
+.PHONY: help docs install install-dev demo test chaos lint bench lock stop clean \
         lint-style lint-format lint-types lint-imports lint-migrations lint-deploy lint-packages
 
 help: ## list the commands
@@ -26,6 +26,9 @@ demo: install ## migrate some hundreds of sample browsers, verify, and serve the
 
 test: install-dev ## run the tests (DATABASE_URL=...: on that server; ARGS=...: pytest's)
 	@$(PYTHON_BIN) -m pytest -n logical --maxprocesses=8 --dist=loadfile $(ARGS)
+
+chaos: install-dev ## kill hundreds of imports at random places, compare (N=300 kills; SEED=number of the first round)
+	@$(PYTHON_BIN) -m tests.faults.chaos --kills $(or $(N),300) $(if $(SEED),--seed $(SEED))
 
 bench: install-dev ## measure, against bare COPY and the usual ways (ARGS=...)
 	@$(PYTHON_BIN) -m benchmarks $(ARGS)
@@ -64,8 +67,9 @@ lint-packages: install-dev
 	@echo "pip-audit"
 	@.ci/audit
 
-docs: install-dev ## write the pages that are made from tables (docs/cleaning-rules.md)
+docs: install-dev ## write the pages that are made from tables (docs/cleaning-rules.md, docs/run-states.md)
 	@$(PYTHON_BIN) -m audit.local_storage.rules_page > docs/cleaning-rules.md
+	@DJANGO_SETTINGS_MODULE=dynprot.settings.development $(PYTHON_BIN) -m audit.runs.states_page > docs/run-states.md
 
 lock: install-dev ## resolve requirements*.txt again into the lock files
 	@.ci/lock

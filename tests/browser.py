@@ -31,8 +31,10 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> "Iterator[Browser]":
     """One browser for the session; take `page` in tests. Playwright's event loop makes Django's guard raise: it is told."""
+    from django.db import connection
     from playwright.sync_api import sync_playwright
 
+    connection.close()  # from here on this thread is inside Playwright's loop, where Django has another connection for it
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])

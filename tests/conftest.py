@@ -27,7 +27,12 @@ from tests.template_database import TestDatabase
 __all__ = ["browser", "chromium", "page", "redis_url"]  # fixtures of their own files, known to pytest from here
 
 # The daily run looks at the same examples every time, so that a red build means a change; a longer look is random.
-hypothesis.settings.register_profile("daily", derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "daily",
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # says how busy the machine is, not what the code does
+)
 if not os.environ.get("DYNPROT_LAWS"):
     hypothesis.settings.load_profile("daily")
 

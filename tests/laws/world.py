@@ -71,11 +71,10 @@ def person_id(number: int) -> UUID:
 
 
 def stage(browsers: Sequence[Browser]) -> None:
-    """The people of these browsers, and their snapshots, waiting."""
+    """The people of these browsers, as far as they are not there yet, and their snapshots, waiting."""
     for number in sorted({browser.person for browser in browsers}):
-        User.objects.create(
-            id=person_id(number), email=f"person{number}@example.fr", username=f"person{number}", password="!"
-        )
+        names = {"email": f"person{number}@example.fr", "username": f"person{number}", "password": "!"}
+        User.objects.get_or_create(id=person_id(number), defaults=names)
     StorageSnapshot.objects.bulk_create(
         StorageSnapshot(
             sha256=hashlib.sha256(browser.payload).digest(),

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from audit.management.commands import migrate_local_storage
 from audit.models import MigrationRun
-from audit.runs import engine
+from audit.runs import driver, worker
 from audit.runs.verification import Verdict
 from nutrition.models import MealEntry
 from tests.audit.runs.browsers import M, browser
@@ -53,7 +53,7 @@ def test_the_report_has_exactly_the_published_shape(tmp_path: Path) -> None:
     assert all(isinstance(seconds, float) for seconds in phases.values())
     assert set(said) == {
         "run", "status", "dry_run", "batch_size", "batches", "snapshots", "users", "items", "reasons", "summaries", "verification", "digest", "seconds",
-        "meals_per_second",
+        "meals_per_second", "plan_digest",
     }  # fmt: skip
     assert said["status"] == "completed_with_quarantine"
     assert (said["dry_run"], said["batch_size"], said["users"]) == (False, 3, 1)
@@ -105,7 +105,7 @@ def test_failed_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("secret: Poulet rôti")
 
     browser(make_user(), {M: [meal()]})
-    monkeypatch.setattr(engine, "commit_batch", broken)
+    monkeypatch.setattr(worker, "commit_batch", broken)
     code, _, errors = command()
     assert code == 1
     assert "What was committed before stays" in errors
@@ -121,7 +121,7 @@ def test_failed_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_verification_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
     browser(make_user(), {M: [meal()]})
     monkeypatch.setattr(
-        engine,
+        driver,
         "verify_run",
         lambda run, on_progress=None: Verdict(verdict="failed", compared=1, differences=[], seconds=0.0),
     )
@@ -143,7 +143,8 @@ def test_a_failed_verification_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
         ["--progress=loud"],
     ],
 )
-def test_a_wrong_command_line_is_2(arguments: list[str]) -> None:
+def test_a_wrong_command_line_is_2(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.setattr(migrate_local_storage, "give_way", lambda: None)  # this process is the tests'
     with pytest.raises(SystemExit) as end:
         migrate_local_storage.Command().run_from_argv(["manage.py", "migrate_local_storage", *arguments])
     assert end.value.code == 2

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from PIL import Image
 
 from audit.models import MigrationBatch, MigrationOutcome, MigrationRun, MigrationTally, RunStatus, StorageSnapshot
-from audit.runs import claim as claims
-from audit.runs import engine
+from audit.runs import engine, presence, worker
 from audit.runs.batch import LeaseLost, commit_batch
-from audit.runs.engine import Interrupted, migrate
+from audit.runs.claim import ClaimedBatch, claim_batch
+from audit.runs.engine import migrate
 from audit.runs.plan import Refused, Scope, plan_run
 from audit.runs.prepare import prepare
 from audit.runs.transitions import transition
@@ -28,7 +29,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def plan(batch_size: int = 100, **scope: Any) -> MigrationRun:
-    return plan_run(scope=Scope(**scope), batch_size=batch_size, options={})
+    return plan_run(scope=Scope(**scope), columns={"batch_size": batch_size}, options={})
+
+
+def claim_of(run: MigrationRun) -> ClaimedBatch:
+    claim = claim_batch(run)
+    assert isinstance(claim, ClaimedBatch)
+    return claim
 
 
 def test_a_photo_is_stored_once_for_its_person(settings_media_tmp: Path) -> None:
@@ -71,8 +78,7 @@ def test_a_person_who_is_erased_while_the_batch_is_prepared() -> None:
         browser(user, {M: [meal()]})
     run = plan()
     transition(run=run, action="start", target=RunStatus.RUNNING)
-    claim = claims.claim_batch(run, 10)
-    assert claim is not None
+    claim = claim_of(run)
     prepared = list(prepare(claim.people))
     gone.delete()
     result = commit_batch(prepared, run_id=run.pk, claim=claim)
@@ -85,12 +91,10 @@ def test_a_claim_whose_epoch_moved_on_writes_nothing() -> None:
         browser(make_user(), {M: [meal(), None]})
     run = plan(batch_size=2)
     transition(run=run, action="start", target=RunStatus.RUNNING)
-    late = claims.claim_batch(run, 2)
-    assert late is not None
+    late = claim_of(run)
     prepared = list(prepare(late.people))
     MigrationBatch.objects.update(lease_expires_at="2020-01-01T00:00:00Z", lease_owner="another process")
-    winner = claims.claim_batch(run, 2)
-    assert winner is not None
+    winner = claim_of(run)
     assert (winner.id, winner.epoch) == (late.id, late.epoch + 1)
     before = everything()
     with pytest.raises(LeaseLost):
@@ -107,40 +111,37 @@ def test_a_claim_whose_epoch_moved_on_writes_nothing() -> None:
     assert everything()["migration_outcomes"] == before["migration_outcomes"]
 
 
-def test_a_worker_that_lost_its_batch_leaves_the_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_batch_writes_nothing_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     browser(make_user(), {M: [meal()]})
+    meals_then: list[int] = []
 
     def taken_meanwhile(*arguments: Any, **options: Any) -> Any:
-        MigrationBatch.objects.update(epoch=7, lease_owner="another process")
+        if not meals_then:
+            MigrationBatch.objects.update(epoch=7, lease_owner="another process")
+            with pytest.raises(LeaseLost):
+                commit_batch(*arguments, **options)
+            meals_then.append(MealEntry.objects.count())
+            raise LeaseLost
         return commit_batch(*arguments, **options)
 
-    monkeypatch.setattr(engine, "commit_batch", taken_meanwhile)
-    with pytest.raises(Interrupted):
-        go()
-    batch = MigrationBatch.objects.get()
-    assert (batch.status, batch.epoch, batch.lease_owner, batch.run.status) == (
-        "leased",
-        7,
-        "another process",
-        "running",
-    )
-    assert MealEntry.objects.count() == 0
-    monkeypatch.undo()
-    assert go()["status"] == "completed"
+    monkeypatch.setattr(worker, "commit_batch", taken_meanwhile)
+    report = go()
+    assert (report["status"], meals_then, MealEntry.objects.count()) == ("completed", [0], 1)
+    assert (
+        MigrationBatch.objects.get().epoch == 8
+    )  # that other process was nowhere to be seen, so its lease was an orphan's
 
 
 def test_a_lease_that_runs_out_under_its_own_process_is_not_taken_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow batch: the look-ahead must not take it again while it is being written."""
-    monkeypatch.setattr(claims, "LEASE_SECONDS", -1)
+    monkeypatch.setattr(settings, "MIGRATION_LEASE_SECONDS", 0)
     for _ in range(4):
         browser(make_user(), {M: [meal()]})
-    run = plan()
-    mine = claims.claim_batch(run, 1)
-    next_one = claims.claim_batch(run, 1)
-    assert mine is not None
-    assert next_one is not None
+    run = plan(batch_size=1)
+    transition(run=run, action="start", target=RunStatus.RUNNING)
+    mine = claim_of(run)
+    next_one = claim_of(run)
     assert mine.id != next_one.id
-    MigrationRun.objects.update(status="running", batch_size=1)
     MigrationBatch.objects.update(epoch=0)
     report = go(batch_size=1)
     assert (report["status"], report["batches"]) == ("completed", {"planned": 4, "committed": 4, "failed": 0})
@@ -151,7 +152,7 @@ def test_a_run_that_another_process_drives_is_refused() -> None:
     browser(make_user(), {M: [meal()]})
     run = plan()
     with other_connection() as other:
-        other.execute("SELECT pg_advisory_lock(%s, %s)", [claims._DRIVER_LOCK, run.pk])
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [presence._RUNS, run.pk])
         before = everything()
         with pytest.raises(Refused, match=f"run {run.pk} is active"):
             go()
@@ -169,7 +170,7 @@ def ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[MigrationRun]:
         if not ended:
             ended.append(run)
             MigrationRun.objects.filter(pk=run.pk).update(status="completed", verdict="passed")
-        return claims.hold_driver_lock(run)
+        return presence.hold_driver_lock(run)
 
     monkeypatch.setattr(engine, "hold_driver_lock", hold)
     return ended
@@ -191,10 +192,10 @@ def test_our_own_plan_that_another_process_carried_out(ended_meanwhile: list[Mig
     assert len(ended_meanwhile) == 1
 
 
-@pytest.mark.parametrize("status", ["paused", "pausing", "cancelling", "rolling_back"])
-def test_a_run_that_waits_for_a_person_is_refused(status: str) -> None:
+@pytest.mark.parametrize(("status", "sentence"), [("paused", "--resume"), ("rolling_back", "has to be ended first")])
+def test_a_run_that_waits_for_a_person_is_refused(status: str, sentence: str) -> None:
     make_run(scope="all", status=status)
-    with pytest.raises(Refused, match="has to be ended first"):
+    with pytest.raises(Refused, match=sentence):
         go()
 
 

@@ -87,7 +87,7 @@ def check_whole(digest: str) -> None:
 
 def test_killed_in_mid_run_it_goes_on_with_the_same_run(start: Start, manage: ManageCommand, tmp_path: Path) -> None:
     digest = uninterrupted()
-    process = start("--batch-size=1")
+    process = start("--batch-size=1", "--fixed")
     wait_for_batches(5, process)
     process.kill()
     process.communicate()
@@ -111,17 +111,40 @@ def test_killed_in_mid_run_it_goes_on_with_the_same_run(start: Start, manage: Ma
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_politely_it_goes_on_too(start: Start, manage: ManageCommand, sign: signal.Signals) -> None:
+def test_stopped_politely_it_pauses(start: Start, manage: ManageCommand, sign: signal.Signals) -> None:
     digest = uninterrupted()
-    process = start("--batch-size=1")
+    process = start("--batch-size=1", "--fixed")
     wait_for_batches(5, process)
     process.send_signal(sign)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode not in (0, 3)
-    if sign == signal.SIGINT:
-        assert "Traceback" not in errors
+    assert process.returncode == 4, errors
+    assert "Traceback" not in errors
+    assert "the batch under way is finished, then the run pauses" in errors
+    run = MigrationRun.objects.get()
+    assert (run.status, run.batches.filter(status="leased").count()) == ("paused", 0)
+    refused = manage("migrate_local_storage", "--progress=none")
+    assert (refused.returncode, f"--resume {run.pk}" in refused.stderr) == (5, True)
+    assert manage("migrate_local_storage", f"--resume={run.pk}", "--progress=none").returncode == 3
+    check_whole(digest)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_it_goes_on(start: Start, manage: ManageCommand) -> None:
+    digest = uninterrupted()
+    process = start("--batch-size=1", "--fixed", "--pause-between=0.2")
+    wait_for_batches(2, process)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode in (4, 130), errors  # 4 when the batch ended between the two
+    assert "Traceback" not in errors
+    if process.returncode == 130:
         assert "start the command again to go on" in errors
-    assert manage("migrate_local_storage", "--progress=none").returncode == 3
+        assert manage("migrate_local_storage", "--progress=none").returncode == 3
+    else:
+        assert (
+            manage("migrate_local_storage", f"--resume={MigrationRun.objects.get().pk}", "--progress=none").returncode
+            == 3
+        )
     check_whole(digest)
 
 

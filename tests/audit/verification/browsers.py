@@ -76,9 +76,9 @@ LENTILS: dict[str, Any] = {
     "description": "Lentilles",
     "protein": 18,
     "calories": 320,
+    "tags": ["midi"],
     "source": "text",
     "aiEstimated": True,
-    "tags": ["midi"],
 }
 FIGS: dict[str, Any] = {
     **LENTILS,
@@ -96,13 +96,13 @@ SOUP: dict[str, Any] = {
 
 
 def capture(legacy_id: str, zone: str, captured_at: str, storage: dict[str, Any]) -> dict[str, Any]:
-    """One browser; values of `storage` become the texts that localStorage holds."""
+    """One browser; values of `storage` become the texts that localStorage holds, as JSON.stringify writes them."""
     return {
         "user": {"email": f"{legacy_id}@example.fr", "username": legacy_id, "legacy_id": legacy_id},
         "captured_at": captured_at,
         "timezone": zone,
         "local_storage": {
-            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
             for key, value in storage.items()
         },
     }

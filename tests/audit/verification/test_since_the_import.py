@@ -109,17 +109,17 @@ def test_outside_a_transaction_each_chunk_is_one_read_only_moment(monkeypatch: p
     seen: list[list[str]] = []
 
     def watched(session: Session, *arguments: Any) -> Tables:
-        settings = [
-            session.execute(f"SHOW {name}").fetchone() for name in ("transaction_isolation", "transaction_read_only")
-        ]
+        names = ("transaction_isolation", "transaction_read_only", "enable_seqscan")
+        settings = [session.execute(f"SHOW {name}").fetchone() for name in names]
         seen.append([str(row[0]) for row in settings if row])
         return fetch_tables(session, *arguments)
 
     monkeypatch.setattr(chunks, "fetch_tables", watched)
     monkeypatch.setattr(chunks, "PEOPLE", 1)
+    monkeypatch.setattr(chunks, "FIRST", 1)
     progress: list[tuple[int, int]] = []
     verdict = verify_run(world.run, on_progress=lambda done, total: progress.append((done, total)))
     assert verdict.differences == []
-    assert seen == [["repeatable read", "on"]] * 3
+    assert seen == [["repeatable read", "on", "off"]] * 3
     assert progress == [(1, 3), (2, 3), (3, 3)]
     assert connection.connection.info.transaction_status == 0  # idle: nothing is left open
