@@ -6,3 +6,6 @@ class AuditConfig(AppConfig):
 
     name = "audit"
     verbose_name = "Migration et journal"
+
+    def ready(self) -> None:
+        from audit import erasure, looks, staff_log  # noqa: F401 - begin to listen

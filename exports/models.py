@@ -52,6 +52,9 @@ class DataExport(models.Model):
         db_table = "data_exports"
         verbose_name = _("export")
         verbose_name_plural = _("exports")
+        permissions = [
+            ("export_person", "Exporter les données d'une personne"),
+        ]
         constraints = [
             in_choices("export_format", ExportFormat, "data_exports_export_format_check"),
             in_choices("export_status", ExportStatus, "data_exports_export_status_check"),

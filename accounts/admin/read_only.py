@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
@@ -60,6 +61,29 @@ class WindowedChangeList(ChangeList):
         self.full_result_count = self.result_count
 
 
+def refuse_doubtful(request: HttpRequest) -> None:
+    """No filter stands in an address twice: what is shown, what is written down and what is limited must mean the same person. PostgreSQL
+    has no text with NUL either: such a filter is refused here, not there."""
+    for name, values in request.GET.lists():
+        if len(values) > 1:
+            raise SuspiciousOperation(f"{name!r} more than once")
+        if any("\0" in value for value in values):
+            raise SuspiciousOperation("a filter with a NUL character")
+
+
+def _offered_by(model: type[Model], list_filter: Any) -> set[str]:
+    """What a filter of a list reads from the address."""
+    if isinstance(list_filter, type):
+        return {str(list_filter.parameter_name)} if issubclass(list_filter, admin.SimpleListFilter) else set()
+    path, kind = list_filter if isinstance(list_filter, tuple) else (list_filter, admin.AllValuesFieldListFilter)
+    if issubclass(kind, admin.RelatedFieldListFilter):
+        target: Any = get_fields_from_path(model, path)[-1]
+        return {f"{path}__{target.target_field.name}__exact", f"{path}__isnull"}
+    if issubclass(kind, admin.ChoicesFieldListFilter | admin.BooleanFieldListFilter):
+        return {f"{path}__exact", f"{path}__isnull"}
+    raise TypeError(f"{kind.__name__}: what it reads from the address is not known")
+
+
 class Pleasant(UnfoldModelAdmin):
     """The face of all our lists: windowed, never counting all rows, facets off, no actions by default."""
 
@@ -75,16 +99,30 @@ class Pleasant(UnfoldModelAdmin):
 
     deferred_fields: ClassVar[tuple[str, ...]] = ()
     """Big columns that neither lists nor the page's first query read."""
+    link_lookups: ClassVar[tuple[str, ...]] = ()
+    """What addresses of ours narrow the list by, besides its filters."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         queryset = super().get_queryset(request)
         return queryset.defer(*self.deferred_fields) if self.deferred_fields else queryset
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """PostgreSQL has no text with NUL: such a filter is refused here, not there."""
-        if any("\0" in value for _name, values in request.GET.lists() for value in values):
-            raise SuspiciousOperation("a filter with a NUL character")
+        refuse_doubtful(request)
         return super().changelist_view(request, extra_context)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only what the list offers. Django would take any lookup of any column: the length of a list would tell what no page shows."""
+        return lookup in self.lookups_offered(request)
+
+    def lookups_offered(self, request: HttpRequest) -> set[str]:
+        """All names that may stand in the list's address, besides those of search, order and page."""
+        key = self.opts.pk.name
+        offered = {"pk", key, "pk__exact", f"{key}__exact", *self.link_lookups}
+        if self.date_hierarchy:
+            offered |= {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day")}
+        for list_filter in self.get_list_filter(request):
+            offered |= _offered_by(self.model, list_filter)
+        return offered
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WindowedChangeList

@@ -88,6 +88,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_table = "users"
         verbose_name = _("personne")
         verbose_name_plural = _("personnes")
+        permissions = [
+            ("reset_sign_in", "Réinitialiser la connexion d'une personne"),
+            ("deactivate_user", "Désactiver ou réactiver un compte"),
+            ("erase_user", "Effacer une personne et toutes ses données"),
+            ("export_user", "Exporter des comptes"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),

@@ -16,7 +16,8 @@ from dynprot.indexes import Index
 
 
 class ActivityLog(models.Model):
-    """One thing somebody did. It outlives the account: erasing a person empties `user`, and nothing else ever changes.
+    """One thing somebody did. It outlives the account: erasing a person empties `user`, and with it, at the same moment, may empty from where
+    they came (`ip_address`, `user_agent`). Nothing else ever changes.
 
     Rows are refused to DELETE, except to retention (`SET LOCAL dynprot.retention = 'on'`).
     """
@@ -48,7 +49,16 @@ class ActivityLog(models.Model):
             Index(fields=["table_name", "record_id"], name="idx_activity_logs_record"),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.ReadOnly(name="append_only", exclude=["user"]),
+            pgtrigger.ReadOnly(name="append_only", exclude=["user", "ip_address", "user_agent"]),
+            pgtrigger.Protect(
+                name="origin_only_forgotten",
+                operation=pgtrigger.Update,
+                condition=when(
+                    "(NEW.ip_address IS DISTINCT FROM OLD.ip_address AND (NEW.ip_address IS NOT NULL OR OLD.user_id IS NULL "
+                    "OR NEW.user_id IS NOT NULL)) OR (NEW.user_agent IS DISTINCT FROM OLD.user_agent AND (NEW.user_agent IS NOT NULL "
+                    "OR OLD.user_id IS NULL OR NEW.user_id IS NOT NULL))"
+                ),
+            ),
             pgtrigger.Protect(
                 name="never_another_person",
                 operation=pgtrigger.Update,

@@ -47,6 +47,10 @@ class FavoriteMeal(models.Model):
         db_table = "favorite_meals"
         verbose_name = _("favori")
         verbose_name_plural = _("favoris")
+        permissions = [
+            ("import_favoritemeal", "Importer des favoris"),
+            ("export_favoritemeal", "Exporter des favoris"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "user",

@@ -87,6 +87,10 @@ class MealEntry(models.Model):
         db_table = "meal_entries"
         verbose_name = _("repas")
         verbose_name_plural = _("repas")
+        permissions = [
+            ("import_mealentry", "Importer des repas"),
+            ("export_mealentry", "Exporter des repas"),
+        ]
         constraints = [
             not_blank("description", "meal_entries_description_check"),
             not_negative("protein_grams", "meal_entries_protein_grams_check"),

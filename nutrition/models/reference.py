@@ -18,6 +18,10 @@ class DietaryPreference(models.Model):
         db_table = "dietary_preferences_reference"
         verbose_name = _("régime de référence")
         verbose_name_plural = _("régimes de référence")
+        permissions = [
+            ("import_dietarypreference", "Importer des régimes"),
+            ("export_dietarypreference", "Exporter des régimes"),
+        ]
         constraints = [models.UniqueConstraint(fields=["name"], name="dietary_preferences_reference_name_key")]
 
     def __str__(self) -> str:
