@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts import two_factor
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of links (unfold's SIDEBAR.navigation)."""
@@ -41,10 +43,29 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _link(_("Migrations"), "move_up", "audit", "migrationrun"),
+                {
+                    **_link(_("Aperçus"), "science", "audit", "migrationpreview"),
+                    "permission": _may_view("audit", "migrationrun"),
+                },
                 _link(_("Instantanés"), "photo_camera", "audit", "storagesnapshot"),
-                _link(_("Sorts des éléments"), "rule", "audit", "migrationoutcome"),
+                {
+                    "title": _("Quarantaine"),
+                    "icon": "front_hand",
+                    "link": reverse_lazy("admin:audit_migrationoutcome_quarantine"),
+                    "permission": _may_view("audit", "migrationoutcome"),
+                    "active": in_quarantine,
+                },
+                {
+                    **_link(_("Sorts des éléments"), "rule", "audit", "migrationoutcome"),
+                    "active": lambda request: (
+                        not in_quarantine(request)
+                        and request.path.startswith(str(reverse_lazy("admin:audit_migrationoutcome_changelist")))
+                    ),
+                },
                 _link(_("Lots"), "stacks", "audit", "migrationbatch"),
                 _link(_("Décomptes"), "calculate", "audit", "migrationtally"),
+                _link(_("Réparations"), "healing", "audit", "itemrepair"),
+                _link(_("Images d'avant"), "undo", "audit", "migrationpreimage"),
                 _link(_("Plans"), "list_alt", "audit", "migrationrunsnapshot"),
                 _link(_("Événements"), "event_note", "audit", "migrationevent"),
             ],
@@ -56,9 +77,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _link(_("Régimes"), "eco", "nutrition", "dietarypreference"),
                 _link(_("Groupes"), "groups", "auth", "group"),
                 _link(_("Réinitialisations"), "lock_reset", "accounts", "passwordresettoken"),
+                {
+                    "title": _("Mon second facteur"),
+                    "icon": "phonelink_lock",
+                    "link": reverse_lazy("two_factor:mine"),
+                    "permission": lambda request: two_factor.required(),
+                },
             ],
         },
     ]
+
+
+def in_quarantine(request: HttpRequest) -> bool:
+    """Whether the page is the workbench or one of its own."""
+    return request.path.startswith(str(reverse_lazy("admin:audit_migrationoutcome_quarantine")))
 
 
 def _link(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:

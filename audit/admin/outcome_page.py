@@ -8,12 +8,13 @@ from django.db.models import Model
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.display import NOTHING, mono, object_link, printable, readable_json, readable_raw
+from accounts.admin.display import NOTHING, instant, mono, object_link, printable, readable_json, readable_raw
 from accounts.admin.tables import Column, Table
 from accounts.models import User, UserProfile
 from audit.admin.reason_texts import reason_text
 from audit.admin.words import outcome_badge
-from audit.models import ItemKind, MigrationOutcome, MigrationRun, StorageSnapshot
+from audit.admin.workbench_words import advice, busy
+from audit.models import ItemKind, ItemRepair, MigrationOutcome, MigrationRun, Outcome, StorageSnapshot
 from audit.selectors import row_exists
 from nutrition.models import FavoriteMeal, MealEntry
 
@@ -23,13 +24,15 @@ ROWS: Final[dict[str, type[Model]]] = {
     ItemKind.PROFILE: UserProfile,
     ItemKind.PREFERENCES: UserProfile,
 }
+HIDDEN: Final = "•••"
 RAW_OPEN_UP_TO: Final = 4_000
 """Characters; longer raw values are folded."""
 
 
-def outcome_page(outcome: MigrationOutcome) -> dict[str, Any]:
-    """The context of the outcome's template. One statement more, for the row it speaks of."""
-    raw = readable_raw(outcome.raw) if outcome.raw else ""
+def outcome_page(outcome: MigrationOutcome, *, sees_raw: bool) -> dict[str, Any]:
+    """The context of the outcome's template; values only for those who may see them. Two statements more, for its row and its repair."""
+    raw = readable_raw(outcome.raw) if outcome.raw and sees_raw else ""
+    mended = _latest_repair(outcome)
     return {
         "outcome": outcome,
         "badge": outcome_badge(outcome.outcome),
@@ -52,9 +55,22 @@ def outcome_page(outcome: MigrationOutcome) -> dict[str, Any]:
         ],
         "raw": raw,
         "raw_open": len(raw) <= RAW_OPEN_UP_TO,
-        "changes": _changes(outcome),
-        "before": _before(outcome),
+        "sees_raw": sees_raw,
+        "has_raw": bool(outcome.raw),
+        "changes": _changes(outcome, sees_raw=sees_raw),
+        "before": _before(outcome) if sees_raw else None,
+        "mended": mended,
+        "mended_text": readable_raw(mended.value) if mended is not None and sees_raw else "",
+        "mended_when": instant(mended.created_at) if mended is not None else "",
+        "advice": advice(outcome.reasons[0]) if outcome.outcome == Outcome.QUARANTINED and outcome.reasons else "",
+        "busy": busy(outcome.run) if outcome.outcome in (Outcome.QUARANTINED, Outcome.WAIVED) else "",
     }
+
+
+def _latest_repair(outcome: MigrationOutcome) -> ItemRepair | None:
+    """What stands for the item, if somebody mended it."""
+    repairs = ItemRepair.objects.filter(snapshot_id=outcome.snapshot_id, path=outcome.path)
+    return repairs.order_by("-id").first()
 
 
 def _row(outcome: MigrationOutcome) -> str:
@@ -67,7 +83,7 @@ def _row(outcome: MigrationOutcome) -> str:
     return object_link(model, outcome.row_id, model._meta.verbose_name)
 
 
-def _changes(outcome: MigrationOutcome) -> Table:
+def _changes(outcome: MigrationOutcome, *, sees_raw: bool) -> Table:
     """Each correction: what the browser held, what is stored, and why."""
     rows = (
         [change for change in outcome.changes if isinstance(change, dict)] if isinstance(outcome.changes, list) else []
@@ -78,8 +94,8 @@ def _changes(outcome: MigrationOutcome) -> Table:
         rows=[
             (
                 mono(printable(str(change.get("field") or change.get("path") or NOTHING))),
-                mono(value_text(change.get("raw"))),
-                mono(value_text(change.get("value"))),
+                mono(value_text(change.get("raw"))) if sees_raw else HIDDEN,
+                mono(value_text(change.get("value"))) if sees_raw else HIDDEN,
                 reason_text(str(change.get("reason", ""))).title,
             )
             for change in rows

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any, Final
+
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.display import admin_url, browser, instant, link, number, object_link, size, two_lines
-from accounts.admin.person_page import Figure, Panel, PanelContent, register
+from accounts.admin.display import (
+    admin_url,
+    browser,
+    instant,
+    mono,
+    number,
+    object_link,
+    printable,
+    size,
+    two_lines,
+)
+from accounts.admin.person_page import Figure, Panel, PanelContent, asked, register, same_page
+from accounts.admin.read_only import WindowedPaginator
 from accounts.admin.tables import Column, Table
 from accounts.models import User
 from audit import selectors
 from audit.admin.equation import equation
+from audit.admin.item_words import name_in_raw, sentences
+from audit.admin.person_deeds import run_link
 from audit.admin.reason_texts import reason_text
-from audit.admin.words import outcome_badge, snapshot_badge
-from audit.models import ActivityLog, MigrationOutcome, MigrationRun, Outcome, StorageSnapshot
+from audit.admin.words import OUTCOMES_PLURAL, action_text, outcome_badge, run_badge, snapshot_badge
+from audit.models import ActivityLog, ItemKind, MigrationOutcome, MigrationRun, Outcome, StorageSnapshot
+from nutrition.models import FavoriteMeal, MealEntry
 
-SNAPSHOTS_SHOWN = 8
-ACTIVITY_SHOWN = 12
+SNAPSHOTS_SHOWN: Final = 8
+ACTIVITY_SHOWN: Final = 12
+ITEMS_SHOWN: Final = 12
+PATH_SHOWN: Final = 24
+_PLACE = re.compile(r"[A-Za-z]*\[\d+\].{0,12}$")
+RUNS_SHOWN: Final = 6
 
 
 def of_person(model: type, person: User) -> str:
@@ -59,49 +81,137 @@ def read_snapshots(request: HttpRequest, person: User) -> PanelContent:
 
 
 def read_outcomes(request: HttpRequest, person: User) -> PanelContent:
-    """What became of this person's items in the last run that took them, and why."""
-    last = (
-        selectors.snapshots_of_person(person)
-        .exclude(last_run=None)
-        .order_by("-last_run_id")
-        .values_list("last_run_id", flat=True)
-        .first()
-    )
-    if last is None:
-        return PanelContent({"run": None}, figures=(Figure(_("Migration"), gettext("pas encore"), icon="move_up"),))
-    tally = equation(selectors.equation_of_person(person, last), compact=True)
-    url = f"{of_person(MigrationOutcome, person)}&run__id__exact={last}"
-    reasons = Table(
-        caption=_("Raisons, la plus fréquente d'abord"),
-        columns=(Column(_("Raison"), heads_row=True), Column(_("Éléments"), numeric=True)),
-        rows=[
-            (_reason(row, f"{url}&reason={row.code}&outcome__exact={row.outcome}"), number(row.times))
-            for row in sorted(
-                selectors.reasons_of_person(person, last), key=lambda row: row.outcome != Outcome.QUARANTINED
-            )
+    """What became of this person's items in a run (`items_run`; the newest that took them), in sentences and one by one."""
+    active = selectors.active_run_of_person(person)
+    going_on = (run_link(request, active), run_badge(active)) if active is not None else None
+    runs = selectors.runs_of_person(person, at_most=RUNS_SHOWN)
+    if not runs:
+        hint = gettext("en cours") if active is not None else gettext("pas encore")
+        return PanelContent({"run": None, "active": going_on}, figures=(Figure(_("Migration"), hint, icon="move_up"),))
+    shown = next((one for one in runs if str(one.run_id) == asked(request, "items_run")), runs[0])
+    found = selectors.equation_of_person(person, shown.run_id)
+    tally = equation(found, compact=True)
+    url = f"{of_person(MigrationOutcome, person)}&run__id__exact={shown.run_id}"
+    context = {
+        "active": going_on,
+        "run": object_link(MigrationRun, shown.run_id, _run_name(shown.run_id)),
+        "reverted": instant(shown.reverted_at) if shown.reverted_at else "",
+        "runs": [
+            (_run_name(one.run_id), same_page(request, "outcomes", items_run=one.run_id, items=None, items_page=None))
+            for one in runs
+            if one != shown
         ],
-        empty=_("Tout a été pris tel quel."),
-        more_url=url,
-        more_label=_("Chaque élément, un par un"),
-    )
+        "sentences": [
+            (one, same_page(request, "items", items=one.outcome, items_page=None))
+            for one in sentences(found, selectors.reasons_by_kind_of_person(person, shown.run_id))
+        ],
+        "equation": tally,
+        **_items(request, person, shown.run_id, url),
+    }
     figure = Figure(
         label=_("En quarantaine"),
         value=number(tally.quarantined),
         hint=gettext("sur %(found)s éléments trouvés") % {"found": number(tally.found)},
-        url=f"{url}&outcome__exact={Outcome.QUARANTINED}" if tally.quarantined else "",
+        url=same_page(request, "items", items=Outcome.QUARANTINED.value, items_page=None) if tally.quarantined else "",
         variant="warning" if tally.quarantined else "neutral",
         icon="front_hand",
         order=40,
     )
-    run = object_link(MigrationRun, last, gettext("Migration %(id)s") % {"id": last})
-    return PanelContent({"run": run, "equation": tally, "reasons": reasons}, figures=(figure,))
+    return PanelContent(context, figures=(figure,))
 
 
-def _reason(row: selectors.ReasonCount, url: str) -> str:
-    """A reason, and below it what became of its items."""
-    reason = reason_text(row.code)
+def _run_name(run_id: int) -> str:
+    return gettext("Migration %(id)s") % {"id": run_id}
+
+
+def _items(request: HttpRequest, person: User, run_id: int, url: str) -> dict[str, Any]:
+    """One page of the items that have an outcome row, and the filters above it."""
+    counts = selectors.item_counts_of_person(person, run_id)
+    chosen = asked(request, "items") if asked(request, "items") in Outcome.values else ""
+    paginator = WindowedPaginator(selectors.items_of_person(person, run_id, outcome=chosen), ITEMS_SHOWN)
+    paginator.__dict__["_counted"] = counts.get(chosen, 0) if chosen else sum(counts.values())  # counted already
+    page = paginator.get_page(asked(request, "items_page") or 1)
+    items = list(page.object_list)
+    names = _names(request, items)
+    table = Table(
+        caption=_("Chaque élément qui n'a pas été pris tel quel"),
+        columns=(Column(_("Élément"), heads_row=True), Column(_("Ce qu'il est devenu, et pourquoi"))),
+        rows=[
+            (
+                two_lines(
+                    object_link(MigrationOutcome, item.pk, names[item.pk]),
+                    format_html("{} · {}", item.get_kind_display(), mono(_end_of(printable(item.path)))),
+                ),
+                _fate(item),
+            )
+            for item in items
+        ],
+        empty=_("Aucun élément de cette sorte n'a de remarque : tout a été pris tel quel."),
+        more_url=url + (f"&outcome__exact={chosen}" if chosen else ""),
+        more_label=_("Chaque élément, un par un"),
+    )
+    return {
+        "items": table,
+        "filters": [
+            (
+                _("Tous"),
+                number(sum(counts.values())),
+                same_page(request, "items", items=None, items_page=None),
+                not chosen,
+            ),
+            *(
+                (
+                    OUTCOMES_PLURAL[outcome],
+                    number(counts.get(outcome, 0)),
+                    same_page(request, "items", items=outcome, items_page=None),
+                    outcome == chosen,
+                )
+                for outcome in Outcome.values
+                if counts.get(outcome) or outcome == chosen
+            ),
+        ],
+        "items_page": page,
+        "items_before": same_page(request, "items", items_page=page.previous_page_number())
+        if page.has_previous()
+        else "",
+        "items_after": same_page(request, "items", items_page=page.next_page_number()) if page.has_next() else "",
+    }
+
+
+def _names(request: HttpRequest, items: list[MigrationOutcome]) -> dict[int, str]:
+    """What the items are called, for readers who may see meals or raw values; else only their kind. At most two statements."""
+    names = {item.pk: str(item.get_kind_display()).capitalize() for item in items}
+    if request.user.has_perm("nutrition.view_mealentry"):
+        meals, favorites = (
+            {item.row_id for item in items if item.row_id is not None and item.kind == kind}
+            for kind in (ItemKind.MEAL, ItemKind.FAVORITE)
+        )
+        called: dict[Any, str] = {}
+        if meals:
+            called |= dict(MealEntry.objects.filter(pk__in=meals).values_list("pk", "description"))
+        if favorites:
+            called |= dict(FavoriteMeal.objects.filter(pk__in=favorites).values_list("pk", "name"))
+        names |= {item.pk: called[item.row_id] for item in items if item.row_id in called}
+    if request.user.has_perm("audit.view_raw_data"):
+        plain = {item.pk: name_in_raw(str(getattr(item, "raw_start", ""))) for item in items if item.row_id is None}
+        names |= {pk: name for pk, name in plain.items() if name}
+    return {pk: Truncator(name).chars(70) for pk, name in names.items()}
+
+
+def _end_of(path: str) -> str:
+    """Where the item stands: the end of a path tells items apart, its beginning is the same for most."""
+    if len(path) <= PATH_SHOWN:
+        return path
+    place = _PLACE.search(path)
+    return f"…{place[0] if place else path[-12:]}"
+
+
+def _fate(item: MigrationOutcome) -> str:
+    """The outcome, every reason in words, and what the first one means."""
+    told = [reason_text(code) for code in item.reasons]
+    titles = ", ".join(reason.title for reason in told)
     return two_lines(
-        link(url, reason.title), format_html("{} {}", outcome_badge(row.outcome), reason.explanation or reason.code)
+        format_html("{} {}", outcome_badge(item.outcome), titles), (told[0].explanation or told[0].code) if told else ""
     )
 
 
@@ -110,9 +220,13 @@ def read_activity(request: HttpRequest, person: User) -> PanelContent:
     log = selectors.activity_of_person(person, at_most=ACTIVITY_SHOWN)
     table = Table(
         caption=_("Activité, la plus récente d'abord"),
-        columns=(Column(_("Quand")), Column(_("Action"), heads_row=True), Column(_("Navigateur"), wide_only=True)),
+        columns=(Column(_("Quand")), Column(_("Action"), heads_row=True), Column(_("Par, pourquoi"))),
         rows=[
-            (instant(row.created_at), object_link(ActivityLog, row.pk, row.action_type), browser(row.user_agent))
+            (
+                instant(row.created_at),
+                object_link(ActivityLog, row.pk, action_text(row.action_type)),
+                _by_whom(row),
+            )
             for row in log
         ],
         empty=_("Rien encore."),
@@ -120,6 +234,16 @@ def read_activity(request: HttpRequest, person: User) -> PanelContent:
         more_label=_("Toute l'activité"),
     )
     return PanelContent({"table": table})
+
+
+def _by_whom(row: ActivityLog) -> str:
+    """A member of the team with the reason; else the person's own browser."""
+    values = row.new_values if isinstance(row.new_values, dict) else {}
+    actor = values.get("staff_email") or values.get("actor")
+    if not actor:
+        return browser(row.user_agent)
+    reason = values.get("reason") or ", ".join(map(str, values.get("parts", ())))
+    return two_lines(printable(str(actor)), Truncator(printable(str(reason))).chars(140))
 
 
 register(

@@ -63,6 +63,7 @@ SNAPSHOT: Final[dict[str, tuple[str, str]]] = {
     SnapshotStatus.UNCLAIMED: ("warning", "person_off"),
     SnapshotStatus.WAITING: ("info", "hourglass_top"),
     SnapshotStatus.MIGRATED: ("success", "check_circle"),
+    SnapshotStatus.POISONED: ("danger", "dangerous"),
 }
 
 OUTCOME: Final[dict[str, tuple[str, str]]] = {
@@ -94,6 +95,7 @@ KINDS_PLURAL: Final[dict[str, Text]] = {
 
 EVENTS: Final[dict[str, Text]] = {
     "plan": _("Plan établi"),
+    "launch": _("Lancée d'après un aperçu"),
     "start": _("Démarrage"),
     "pause": _("Pause demandée"),
     "paused": _("En pause"),
@@ -104,9 +106,49 @@ EVENTS: Final[dict[str, Text]] = {
     "complete": _("Terminée"),
     "fail": _("Échec"),
     "retry": _("Nouvel essai"),
+    "retry_batch": _("Nouvel essai d'un lot"),
+    "call": _("Ouvriers rappelés"),
+    "retune": _("Réglage"),
+    "split": _("Lot divisé"),
+    "exhausted": _("Lot abandonné"),
+    "poison": _("Instantané mis à l'écart"),
+    "throttle": _("Débit ajusté"),
+    "cohort_done": _("Cohorte terminée"),
     "roll_back": _("Retour en arrière"),
+    "roll_back_part": _("Retour en arrière partiel"),
+    "rolled_back": _("Défaite"),
+    "rollback_failed": _("Retour en arrière échoué"),
+    "repair": _("Réparation"),
+    "replay": _("Nouvelle tentative sur la quarantaine"),
+    "waive": _("Éléments écartés"),
+    "unwaive": _("Éléments repris"),
 }
 """What was done to a run, in words; an action that is not here is shown by its own name."""
+
+
+ACTIONS: Final[dict[str, Text]] = {
+    "staff_looked": _("Données consultées par l'équipe"),
+    "staff_changed_account": _("Compte modifié par l'équipe"),
+    "staff_made_account": _("Compte créé par l'équipe"),
+    "staff_set_password": _("Mot de passe choisi par l'équipe"),
+    "staff_sent_reset_link": _("Lien de connexion envoyé"),
+    "staff_ended_sessions": _("Sessions fermées"),
+    "staff_deactivated": _("Compte désactivé"),
+    "staff_reactivated": _("Compte réactivé"),
+    "staff_exported_person": _("Données exportées par l'équipe"),
+    "staff_migrated_person": _("Migration lancée pour cette personne"),
+    "staff_erased": _("Personne effacée"),
+    "migration_rolled_back": _("Migration défaite"),
+    "MIGRATION_ITEMS_REPLAYED": _("Quarantaine rejouée"),
+    "MIGRATION_ITEM_REPAIRED": _("Élément réparé"),
+    "MIGRATION_ITEMS_REPAIRED": _("Éléments réparés"),
+}
+"""What was done to a person, in words; an action that is not here is shown by its own name."""
+
+
+def action_text(action: str) -> str:
+    """An action of the activity log in words."""
+    return str(ACTIONS.get(action, action))
 
 
 def event_text(action: str) -> str:
