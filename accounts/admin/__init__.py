@@ -1,5 +1,5 @@
 """The admin of people: accounts, profiles and goals, and the person's page to which each room adds its panels."""
 
-from accounts.admin import person_panels, profiles, users
+from accounts.admin import person_deeds, person_panels, profiles, second_factor, users
 
-__all__ = ["person_panels", "profiles", "users"]
+__all__ = ["person_deeds", "person_panels", "profiles", "second_factor", "users"]

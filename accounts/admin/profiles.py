@@ -15,6 +15,8 @@ from accounts.models import GoalHistory, PasswordResetToken, User, UserProfile
 class UserProfileAdmin(SearchByPerson):
     """Body data, goals and preferences of each person."""
 
+    shows_health_data = True
+
     list_display = (
         "person",
         "protein",
@@ -96,6 +98,8 @@ class UserProfileAdmin(SearchByPerson):
 @admin.register(GoalHistory)
 class GoalHistoryAdmin(SearchByPerson):
     """The goals of each person from a day on."""
+
+    shows_health_data = True
 
     list_display = ("person", "since", "protein", "calories", "source")
     list_filter = (("user", AutocompleteSelectFilter), ("source", ChoicesDropdownFilter))

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesDropdownFilter
 
 from accounts.admin.display import Badge, day, instant, object_link, quantity
 from accounts.admin.person_search import SearchByPerson
+from accounts.admin.resources import ImportsExports
 from accounts.models import User
+from nutrition.admin.resources import FavoriteRows, MealRows
 from nutrition.models import DeletedEntry, FavoriteMeal, MealAnalysis, MealEntry
 
 LIST_LENGTH = 80
+PERSON_FILTER = "user__id__exact"
+ROWS_OF_EVERYBODY = 1_000
+"""Rows that may go out without a person chosen, except to those with all rights."""
 
 
 class OfPerson(SearchByPerson):
     """Rows that belong to somebody, with a link to them."""
 
+    shows_health_data = True
     list_select_related = ("user",)
+    filters_within_person: ClassVar[tuple[str, ...]] = ()
+    """Filters that are there once a person is chosen: by a rare value of these, a list of everybody would read the whole table."""
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        filters: list[Any] = list(super().get_list_filter(request))
+        if request.GET.get(PERSON_FILTER):
+            return filters
+        return [one for one in filters if one[0] not in self.filters_within_person]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        if self._needs_person(lookup, request):
+            raise IncorrectLookupParameters
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Without a person, such filters are left out, and it is said."""
+        refused = [name for name in request.GET if self._needs_person(name, request)]
+        if refused and self.has_view_or_change_permission(request):
+            query = request.GET.copy()
+            for name in refused:
+                del query[name]
+            messages.warning(request, _("Choisissez d'abord une personne : ces filtres ne valent que pour ses lignes."))
+            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+        return super().changelist_view(request, extra_context)
+
+    def _needs_person(self, lookup: str, request: HttpRequest) -> bool:
+        return lookup.split("__", maxsplit=1)[0] in self.filters_within_person and not request.GET.get(PERSON_FILTER)
 
     @admin.display(description=_("personne"))
     def person(self, row: Any) -> str:
@@ -30,10 +64,16 @@ class OfPerson(SearchByPerson):
 
 
 @admin.register(MealEntry)
-class MealEntryAdmin(OfPerson):
+class MealEntryAdmin(ImportsExports, OfPerson):
     """All meals in the order of their ids (people as they arrived); one person's meals, newest first."""
 
+    resource_classes = (MealRows,)
+    export_action_name = "staff_export_meals"
+    person_filter = PERSON_FILTER
+    rows_of_everybody = ROWS_OF_EVERYBODY
+
     text_field = "description"
+    filters_within_person = ("source_type", "meal_time_category", "ai_estimated")
     search_help_text = _(
         "Personne : e-mail, nom, ancien identifiant. Filtrez d'abord par personne pour chercher dans ses repas."
     )
@@ -78,7 +118,12 @@ class MealEntryAdmin(OfPerson):
     readonly_fields = ("person", "when", "local_day", "protein", "energy", "carbs", "fat", "fiber", "photo_inline")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MealEntry]:
-        return super().get_queryset(request).select_related("user__profile")
+        rows: QuerySet[MealEntry] = super().get_queryset(request)
+        return rows.select_related("user__profile")
+
+    def with_columns(self, rows: QuerySet[MealEntry]) -> QuerySet[MealEntry]:
+        """The tags too; photos never."""
+        return rows.defer(None).defer("photo_data", "photo_url", "photo_file")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Both orders are read from an index."""
@@ -127,8 +172,13 @@ class MealEntryAdmin(OfPerson):
 
 
 @admin.register(FavoriteMeal)
-class FavoriteMealAdmin(OfPerson):
+class FavoriteMealAdmin(ImportsExports, OfPerson):
     """What people keep to use again; one person's by their last use."""
+
+    resource_classes = (FavoriteRows,)
+    export_action_name = "staff_export_favorites"
+    person_filter = PERSON_FILTER
+    rows_of_everybody = ROWS_OF_EVERYBODY
 
     text_field = "name"
     search_help_text = _(

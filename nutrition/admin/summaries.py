@@ -23,6 +23,7 @@ class DailySummaryAdmin(OfPerson):
         ("protein_goal_met", BooleanRadioFilter),
         ("calorie_goal_met", BooleanRadioFilter),
     )
+    filters_within_person = ("protein_goal_met", "calorie_goal_met")
     ordering = ("-user_id", "-summary_date")
     sortable_by = ()
     readonly_fields = ("person", "shown_day", "protein", "energy", "reached")
