@@ -8,6 +8,7 @@ from dynprot.health import health
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index", permanent=False), name="home"),
+    path("admin/two-factor/", include("accounts.two_factor.urls")),
     path("admin/", admin.site.urls),
     path("health", health, name="health"),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -1,4 +1,4 @@
-"""The two accounts that `make demo` signs in with."""
+"""The two accounts that `make demo` signs in with, each in its role's group (audit.0006_groups)."""
 
 import json
 import secrets
@@ -8,30 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import User
 
 PASSWORD_BYTES = 12
-SUPPORT_GROUP = "Support"
-ROOMS = ("accounts", "nutrition", "exports", "audit")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
-    """`operator` may do everything; others are staff who may look at everything of the project's own."""
+    """`group` is one of the team's roles; the operator has all rights besides, so that a demonstration can show everything."""
 
     role: str
     email: str
     username: str
-    operator: bool
+    group: str
+    superuser: bool = False
 
 
 ACCOUNTS = (
-    DemoAccount(role="operator", email="operator@dynprot.test", username="demo-operator", operator=True),
-    DemoAccount(role="support", email="support@dynprot.test", username="demo-support", operator=False),
+    DemoAccount(
+        role="operator", email="operator@dynprot.test", username="demo-operator", group="operators", superuser=True
+    ),
+    DemoAccount(role="support", email="support@dynprot.test", username="demo-support", group="support"),
 )
 
 
@@ -85,7 +86,7 @@ def ensure_account(account: DemoAccount, *, password: str) -> bool:
     made = user is None
     if user is None:
         user = User.objects.create_user(account.email, password, username=account.username)
-    wished = {"is_staff": True, "is_superuser": account.operator, "is_active": True}
+    wished = {"is_staff": True, "is_superuser": account.superuser, "is_active": True}
     changed = [name for name, value in wished.items() if getattr(user, name) != value]
     for name in changed:
         setattr(user, name, wished[name])
@@ -94,17 +95,11 @@ def ensure_account(account: DemoAccount, *, password: str) -> bool:
         changed.append("password")
     if changed:
         user.save(update_fields=changed)
-    if not account.operator:
-        user.groups.add(support_group())
+    group = Group.objects.get(name=account.group)
+    if set(user.groups.all()) != {group}:
+        user.groups.set([group])
+        changed.append("group")
     return made or bool(changed)
-
-
-def support_group() -> Group:
-    """May look at everything in the project's own rooms, and change nothing."""
-    group, _ = Group.objects.get_or_create(name=SUPPORT_GROUP)
-    viewing = Permission.objects.filter(content_type__app_label__in=ROOMS, codename__startswith="view_")
-    group.permissions.add(*viewing)
-    return group
 
 
 def write_privately(path: Path, text: str) -> None:
