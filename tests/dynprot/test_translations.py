@@ -14,25 +14,28 @@ import pytest
 from django.conf import settings
 
 LOCALE = Path(settings.BASE_DIR) / "dynprot" / "locale"
-ROOMS = ("accounts", "nutrition", "exports", "audit")
+ROOMS = ("dynprot", "accounts", "nutrition", "exports", "audit")
 ENTRY = re.compile(
-    r'^msgid (?P<id>(?:".*"\n)+)(?:msgid_plural (?P<plural>(?:".*"\n)+))?'
+    r'^(?:msgctxt (?P<context>".*")\n)?msgid (?P<id>(?:".*"\n)+)(?:msgid_plural (?P<plural>(?:".*"\n)+))?'
     r'(?:msgstr (?P<one>(?:".*"\n?)+)|msgstr\[0\] (?P<first>(?:".*"\n)+)msgstr\[1\] (?P<second>(?:".*"\n?)+))',
     re.MULTILINE,
 )
 IN_TEMPLATES = re.compile(r'{% translate "([^"]+)"')
+CONTEXT_ENDS = "\x04"
 MARKERS = {"_", "gettext", "gettext_lazy"}
 
 
 def entries(language: str) -> dict[str, tuple[str, ...]]:
-    """The catalogue as it is written: message → its translations."""
+    """The catalogue as it is written: message (behind its context, if it has one, as gettext keeps it) → its translations."""
 
     def text(quoted: str) -> str:
         return "".join(ast.literal_eval(line) for line in quoted.split("\n") if line)
 
     source = (LOCALE / language / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
     return {
-        text(match["id"]): tuple(text(match[name]) for name in ("one", "first", "second") if match[name])
+        (text(match["context"]) + CONTEXT_ENDS if match["context"] else "") + text(match["id"]): tuple(
+            text(match[name]) for name in ("one", "first", "second") if match[name]
+        )
         for match in ENTRY.finditer(source)
         if text(match["id"])
     }
@@ -81,3 +84,22 @@ def test_every_sentence_has_its_english() -> None:
     messages = set().union(*(marked(path) for path in files if "migrations" not in path.parts))
     assert len(messages) > 300
     assert messages - set(entries("en")) == set()
+
+
+def test_every_refusal_has_its_french() -> None:
+    templates = {
+        str(node.args[0].value)
+        for path in (Path(settings.BASE_DIR) / "audit").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"Refused", "IllegalTransition", "Overtaken"}
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    } - {""}
+    assert len(templates) > 40
+    catalogue = entries("fr")
+    assert templates - set(catalogue) == set()
+    places = re.compile(r"{(\w+)")
+    for template in templates:
+        assert set(places.findall(catalogue[template][0])) <= set(places.findall(template)), template
