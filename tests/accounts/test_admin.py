@@ -52,8 +52,8 @@ def password_page(person: User) -> str:
 
 
 def found(client: Client, term: str) -> list[str]:
-    """E-mails that a search lists, in order."""
-    return [person.email for person in client.get(PEOPLE, {"q": term}).context["cl"].result_list]
+    """E-mails that a search lists, in order, when the list is asked for."""
+    return [person.email for person in client.get(PEOPLE, {"q": term, "all": ""}).context["cl"].result_list]
 
 
 def test_people_are_found_exact_first(operator: Client) -> None:
@@ -91,7 +91,7 @@ def test_the_page_tells_all_that_is_known(operator: Client) -> None:
         "sur 5 éléments trouvés",
         "sign_in",
         "CSV (Excel)",
-        '<svg class="dp-chart"',
+        '<svg class="dp-chart dp-chart--month"',
         "days-chart-desc",
     ):
         assert expected in page, expected
@@ -126,7 +126,7 @@ def test_two_panels_cannot_have_one_key() -> None:
 def test_support_corrects_an_account_and_nothing_more() -> None:
     person = make_user(first_name="Ann", password=PASSWORD)
     make_profile(person)
-    group = Group.objects.create(name="operators")
+    group = Group.objects.create(name="essai")
     sent = {
         "first_name": "Anna",
         "last_name": "Le Goff",
@@ -143,7 +143,7 @@ def test_support_corrects_an_account_and_nothing_more() -> None:
         "Anna",
         "Le Goff",
         True,
-        False,
+        True,
     )
     assert (person.email, person.is_staff, person.is_superuser, person.groups.count()) == (before, False, False, 0)
     assert person.check_password(PASSWORD)
@@ -151,7 +151,7 @@ def test_support_corrects_an_account_and_nothing_more() -> None:
 
 def test_superusers_give_rights(operator: Client) -> None:
     person = make_user()
-    group = Group.objects.create(name="support")
+    group = Group.objects.create(name="essai")
     operator.post(change_page(person), {"is_active": "on", "is_staff": "on", "groups": str(group.pk)})
     person.refresh_from_db()
     assert person.is_staff
@@ -210,9 +210,29 @@ def test_a_colleague_gets_an_account(operator: Client) -> None:
     assert "a déjà un compte" in again.content.decode()
 
 
+def test_support_never_knows_a_password() -> None:
+    client = support("view_user", "add_user", "change_user", "reset_sign_in")
+    where = reverse("admin:accounts_user_add")
+    page = client.get(where).content.decode()
+    assert "password" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert "sans mot de passe" in page
+    sent = {"email": "Nouvelle@Exemple.fr", "username": "nouvelle", "password1": PASSWORD, "password2": PASSWORD}
+    rights = {"usable_password": "true", "is_staff": "on", "is_superuser": "on", "password": PASSWORD}
+    answer = client.post(where, {**sent, **rights}, follow=True)
+    person = User.objects.get(email="nouvelle@exemple.fr")
+    assert not person.has_usable_password()
+    assert not person.is_staff
+    assert not person.is_superuser
+    assert reverse("admin:accounts_user_deed", args=[person.pk, "send-link"]) in answer.content.decode()
+    assert "pas encore de mot de passe" in answer.content.decode()
+    twice = client.post(where, {**sent, "email": "autre@exemple.fr", "username": "NOUVELLE"})
+    assert twice.status_code == 200
+    assert User.objects.filter(username__iexact="nouvelle").count() == 1
+
+
 def test_groups_are_made_by_superusers_only() -> None:
     client = support("view_group", "add_group", "change_group", "delete_group")
-    group = Group.objects.create(name="support")
+    group = Group.objects.create(name="essai")
     assert client.get(reverse("admin:auth_group_changelist")).status_code == 200
     assert client.post(reverse("admin:auth_group_add"), {"name": "x"}).status_code == 403
     assert client.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code == 403

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
@@ -22,7 +23,7 @@ def passwords(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.django_db
-def test_both_can_sign_in_and_only_the_operator_may_change_things(credentials: Path, client: Client) -> None:
+def test_both_can_sign_in_with_the_rights_of_their_roles(credentials: Path, client: Client) -> None:
     call_command("make_demo_accounts", credentials=credentials, verbosity=0)
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
     for role, may_change in (("operator", True), ("support", False)):
@@ -32,6 +33,21 @@ def test_both_can_sign_in_and_only_the_operator_may_change_things(credentials: P
         assert user.is_staff
         assert user.has_perm("nutrition.view_mealentry")
         assert user.has_perm("nutrition.change_mealentry") is may_change
+        assert [group.name for group in user.groups.all()] == ["operators" if role == "operator" else "support"]
+    user = User.objects.get(email="support@dynprot.test")
+    assert user.get_group_permissions() == user.get_all_permissions()
+    assert user.has_perm("audit.migrate_person")
+    assert not user.has_perm("audit.start_migrationrun")
+    assert not Group.objects.filter(name="Support").exists()
+
+
+@pytest.mark.django_db
+def test_an_older_demonstration_s_group_is_left(credentials: Path) -> None:
+    call_command("make_demo_accounts", credentials=credentials, verbosity=0)
+    user = User.objects.get(email="support@dynprot.test")
+    user.groups.set([Group.objects.create(name="Support")])
+    call_command("make_demo_accounts", credentials=credentials, verbosity=0)
+    assert [group.name for group in user.groups.all()] == ["support"]
 
 
 @pytest.mark.django_db

@@ -9,9 +9,13 @@ from typing import NamedTuple
 from accounts.models import GoalHistory, PasswordResetToken, User
 from audit.models import (
     ActivityLog,
+    ItemRepair,
     MigrationBatch,
     MigrationEvent,
     MigrationOutcome,
+    MigrationPreimage,
+    MigrationPreview,
+    MigrationPreviewSample,
     MigrationRun,
     MigrationRunSnapshot,
     MigrationTally,
@@ -99,6 +103,41 @@ def migrate_person(run: MigrationRun, number: int) -> Migrated:
     }
     payload = json.dumps({"local_storage": storage, "number": number}).encode()
     snapshot = make_snapshot(user, payload, status="migrated", last_run=run, user_agent=HOSTILE, origin=HOSTILE)
+    ItemRepair.objects.create(
+        snapshot=snapshot, path=f"{HOSTILE}[0]", value='{"protein": 20}', actor="support@example.fr", reason=HOSTILE
+    )
+    preview = MigrationPreview.objects.create(
+        status="done",
+        scope={"emails": []},
+        people_total=1,
+        people_done=1,
+        plan_digest="c" * 64,
+        run=run,
+        started_at=NOON,
+        finished_at=NOON,
+        upload_name=HOSTILE,
+        staging={
+            "lines": 1,
+            "staged": 0,
+            "already": 0,
+            "rejected": 1,
+            "rejected_lines": [{"line": 1, "reason": HOSTILE}],
+        },
+    )
+    MigrationPreviewSample.objects.create(
+        preview=preview,
+        user=user,
+        snapshot=snapshot,
+        kind="meal",
+        path=f"{HOSTILE}[0]",
+        outcome="updated",
+        raw=json.dumps({HOSTILE: HOSTILE, "lone": "\ud83d", "nul": "\0"}),
+        changes=[{"field": HOSTILE, "reason": "rounded", "raw": HOSTILE, "value": HOSTILE}],
+        before={"description": HOSTILE},
+    )
+    MigrationPreimage.objects.create(
+        run=run, user=user, table_name="meal_entries", row_id=meals[0].pk, before={"description": HOSTILE}
+    )
     batch = MigrationBatch.objects.create(
         run=run,
         number=number,

@@ -146,6 +146,20 @@ def test_what_one_did_is_never_put_on_another() -> None:
     refused("UPDATE activity_logs SET user_id = %s WHERE id = %s", [other.pk, log(None).pk], match="update")
 
 
+def test_from_where_somebody_came_goes_only_together_with_who_it_was() -> None:
+    user = make_user()
+    entry, other = log(user), log(user)
+    refused("UPDATE activity_logs SET ip_address = NULL WHERE id = %s", [entry.pk], match="update")
+    refused("UPDATE activity_logs SET user_agent = 'x', user_id = NULL WHERE id = %s", [entry.pk], match="update")
+    refused("UPDATE activity_logs SET ip_address = '::2', user_id = NULL WHERE id = %s", [entry.pk], match="update")
+    refused("UPDATE activity_logs SET ip_address = NULL WHERE id = %s", [log(None).pk], match="update")
+    set_null = "UPDATE activity_logs SET user_id = NULL, ip_address = NULL, user_agent = NULL WHERE id = %s"
+    assert run(set_null, [entry.pk]) == 1
+    entry.refresh_from_db()
+    other.refresh_from_db()
+    assert (entry.user_id, entry.ip_address, other.user_id, other.ip_address) == (None, None, user.pk, "::1")
+
+
 def test_retention_may_shorten_the_log() -> None:
     entry = log(None)
     with transaction.atomic():
@@ -188,7 +202,7 @@ def test_of_runs_started_at_the_same_instant_one_wins() -> None:
             start.wait(timeout=20)
             try:
                 connection.execute(
-                    "INSERT INTO migration_runs (scope, batch_size, options, report, error) VALUES ('all', %s, '{}', '{}', '')",
+                    "INSERT INTO migration_runs (scope, batch_size, options, report, flow, rollback) VALUES ('all', %s, '{}', '{}', '{}', '{}')",
                     [number],
                 )
             except psycopg.errors.UniqueViolation:
